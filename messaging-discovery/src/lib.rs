@@ -1,0 +1,1 @@
+//! The directory of nodes' and servers' contact records.

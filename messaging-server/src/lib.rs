@@ -1,0 +1,1 @@
+//! The relay: switches datagrams by public key.

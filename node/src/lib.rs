@@ -1,0 +1,1 @@
+//! Forwards packets by rules and carries sessions; runs on every member of the overlay.

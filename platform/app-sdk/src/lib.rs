@@ -1,0 +1,1 @@
+//! How a program listens and dials through a node.

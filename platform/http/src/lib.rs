@@ -1,0 +1,1 @@
+//! Serves and calls `api` endpoints: signatures, problem details, limits.

@@ -1,0 +1,1 @@
+//! Finds servers, stays connected, gives QUIC connections by public key.

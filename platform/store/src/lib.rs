@@ -1,0 +1,1 @@
+//! The registries on PostgreSQL or embedded SQLite through sqlx, migrations included.

@@ -1,0 +1,1 @@
+//! One file per transport type and the table that lists them.

@@ -1,0 +1,201 @@
+//! Every limit and default of the network, each with its reason. Their relations are asserted at compile time.
+
+use std::time::Duration;
+
+// ---- Packets ----
+
+/// Largest payload of one packet, bytes. One session packet: QUIC's long header limits a packet to 2^14 bytes, and a
+/// TLS record carries as much, so that one packet of this size and its header fill one record.
+pub const PACKET_PAYLOAD_MAX: usize = 16_376;
+/// Bytes of the packet header.
+pub const PACKET_HEADER: usize = 8;
+/// MTU of the virtual path under a session, bytes: one packet's payload.
+pub const SESSION_MTU: usize = 16_000;
+/// MTU of the virtual path through a messaging server, bytes.
+pub const MESSAGING_MTU: usize = 16_000;
+/// Largest payload of a messaging datagram, bytes.
+pub const MESSAGING_PAYLOAD_MAX: usize = 16_376;
+/// How much a transport reads at once, bytes: amortises locks, wake-ups and system calls over a dozen packets.
+pub const TRANSPORT_READ_CHUNK: usize = 256 * 1024;
+/// How much a transport takes from its queues for one write, bytes.
+pub const TRANSPORT_WRITE_BATCH: usize = 256 * 1024;
+
+// ---- Forwarding ----
+
+/// Credit that each flow of a route starts with at each hop, bytes. Bounds what one dead reader can hold at a hop.
+pub const CREDIT_WINDOW: usize = 1024 * 1024;
+/// A forwarder grants credit back once this much has been written on, bytes.
+pub const CREDIT_GRANT_STEP: usize = CREDIT_WINDOW / 8;
+/// Bytes of `datagram` packets queued per flow before further ones are dropped.
+pub const DATAGRAM_QUEUE: usize = 256 * 1024;
+/// Bytes that one flow may send before the next flow of the same transport has its turn (deficit round robin).
+pub const FAIR_QUANTUM: usize = 32 * 1024;
+/// Control packets (credit, fault, close, ping) waiting on one transport. A peer that does not read them is cut off.
+pub const CONTROL_QUEUE: usize = 65_536;
+/// Rules that one node holds.
+pub const RULES_PER_NODE: usize = 262_144;
+/// Rules that one node holds on behalf of one setup node.
+pub const RULES_PER_SETUP_NODE: usize = 131_072;
+/// Transports that one node holds.
+pub const TRANSPORTS_PER_NODE: usize = 4_096;
+/// A route without a packet for this long is removed, both ends being told.
+pub const ROUTE_IDLE: Duration = Duration::from_secs(120);
+/// How often a route's source probes each of its routes; keeps spares warm.
+pub const ROUTE_PROBE_INTERVAL: Duration = Duration::from_secs(5);
+/// Probes in a row that may stay unanswered before the route counts as broken.
+pub const ROUTE_PROBES_LOST: u32 = 3;
+/// A routing ID is not handed out again for this long after its rule went.
+pub const ROUTING_ID_QUIET: Duration = Duration::from_secs(30);
+
+// ---- Transports ----
+
+/// How often an idle transport is pinged.
+pub const TRANSPORT_PING_INTERVAL: Duration = Duration::from_secs(5);
+/// A transport that answered nothing for this long is lost.
+pub const TRANSPORT_SILENCE: Duration = Duration::from_secs(15);
+/// Time for authentication and the exchange of signatures, both sides together.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Handshakes under way at once at one listener; the rest wait in the kernel's backlog.
+pub const HANDSHAKES_AT_ONCE: usize = 512;
+/// Handshakes under way at once from one IP address.
+pub const HANDSHAKES_PER_ADDRESS: usize = 64;
+/// Pause of a listener after the socket failed to accept, for example without free descriptors.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Time to open a connection to an address.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// First pause before a lost connection is tried again; doubles, with jitter.
+pub const REDIAL_MIN: Duration = Duration::from_millis(250);
+/// Longest pause before a lost connection is tried again.
+pub const REDIAL_MAX: Duration = Duration::from_secs(30);
+
+// ---- Messaging ----
+
+/// Clients of one messaging server.
+pub const MESSAGING_CLIENTS: usize = 65_536;
+/// Bytes queued towards one client of a messaging server; what exceeds them is dropped and counted.
+pub const MESSAGING_CLIENT_QUEUE: usize = 2 * 1024 * 1024;
+/// Servers that a client stays connected to.
+pub const MESSAGING_SERVERS_PER_CLIENT: usize = 2;
+/// Bytes queued in a client towards its server before senders wait.
+pub const MESSAGING_SEND_QUEUE: usize = 1024 * 1024;
+/// Connections by public key that nobody used for this long are closed.
+pub const MESSAGING_IDLE: Duration = Duration::from_secs(60);
+/// How long a contact record is valid.
+pub const RECORD_TTL: Duration = Duration::from_secs(120);
+/// How often a contact record is renewed.
+pub const RECORD_RENEW: Duration = Duration::from_secs(40);
+/// Servers or addresses named in one contact record.
+pub const RECORD_ENTRIES: usize = 8;
+/// Keys in one batch look-up.
+pub const RECORD_BATCH: usize = 256;
+
+// ---- Setup ----
+
+/// Hops of a path. A longer path is refused everywhere.
+pub const HOPS_MAX: usize = 16;
+/// Bytes of one setup message.
+pub const SETUP_MESSAGE_MAX: usize = 16 * 1024;
+/// Time for each step of the saga on one node.
+pub const SETUP_STEP_TIMEOUT: Duration = Duration::from_secs(3);
+/// Time for the whole of a route request, as its source waits.
+pub const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Reserved IDs and unconfirmed rules vanish after this; the undo of a setup node that died.
+pub const RESERVATION_LEASE: Duration = Duration::from_secs(12);
+/// A route request is valid for this long after it was signed.
+pub const ROUTE_REQUEST_TTL: Duration = Duration::from_secs(30);
+/// Route requests that one initiator may have under way at one setup node.
+pub const SETUPS_PER_INITIATOR: usize = 32;
+/// Route requests under way at one setup node.
+pub const SETUPS_AT_ONCE: usize = 1_024;
+
+// ---- HTTP and registries ----
+
+/// Bytes of an HTTP request body.
+pub const HTTP_BODY_MAX: usize = 1024 * 1024;
+/// Bytes of an HTTP reply that a client reads.
+pub const HTTP_REPLY_MAX: usize = 64 * 1024 * 1024;
+/// Time for one HTTP request, streams excepted.
+pub const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest validity of a signed request.
+pub const SIGNATURE_TTL: Duration = Duration::from_secs(60);
+/// Clock difference that signatures and records tolerate.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(300);
+/// Nonces remembered per key within the validity of a signature.
+pub const NONCES_PER_KEY: usize = 4_096;
+/// Nonces remembered in all.
+pub const NONCES: usize = 1_048_576;
+/// How often a node reports its transports.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
+/// A transport edge that was not renewed for this long counts as down.
+pub const LEASE: Duration = Duration::from_secs(35);
+/// A transport that was down for this long is removed.
+pub const TRANSPORT_RETENTION: Duration = Duration::from_secs(600);
+/// Transports in one heartbeat.
+pub const HEARTBEAT_TRANSPORTS: usize = TRANSPORTS_PER_NODE;
+/// Items on one page of a listing, unless asked for fewer.
+pub const PAGE: usize = 100;
+/// Most items on one page.
+pub const PAGE_MAX: usize = 1_000;
+/// Events kept for readers that resume a change stream.
+pub const EVENTS_KEPT: u64 = 1_000_000;
+/// Silence after which a change stream sends a comment, so that both ends see it alive.
+pub const STREAM_KEEPALIVE: Duration = Duration::from_secs(10);
+
+// ---- Path search ----
+
+/// Paths in one answer.
+pub const PATHS_MAX: usize = 16;
+/// Pairs in one batch query.
+pub const PATH_QUERIES_MAX: usize = 64;
+/// Vertices that one query may visit.
+pub const SEARCH_VISITS_MAX: usize = 2_000_000;
+/// A finder whose mirror is older than this is not ready.
+pub const MIRROR_AGE_MAX: Duration = Duration::from_secs(60);
+
+// ---- Sessions and apps ----
+
+/// Time for a dial, route and session included.
+pub const DIAL_TIMEOUT: Duration = Duration::from_secs(15);
+/// Listeners of one node.
+pub const LISTENERS: usize = 1_024;
+/// Accepted streams that wait for the app of one listener.
+pub const ACCEPT_BACKLOG: usize = 256;
+/// Route groups of one node.
+pub const ROUTE_GROUPS: usize = 16_384;
+/// Streams open at once in one session, each direction.
+pub const SESSION_STREAMS: u32 = 1_024;
+/// Flow-control window of one session stream, bytes.
+pub const SESSION_STREAM_WINDOW: u32 = 4 * 1024 * 1024;
+/// Flow-control window of one session, bytes.
+pub const SESSION_WINDOW: u32 = 16 * 1024 * 1024;
+/// A session without any packet from the other end for this long is lost. Longer than a whole repair of its routes.
+pub const SESSION_IDLE: Duration = Duration::from_secs(60);
+
+// ---- Operation ----
+
+/// Bytes of a configuration file. The longest sample is a hundredth of it.
+pub const CONFIG_FILE_MAX: u64 = 1024 * 1024;
+/// Bytes of a file that holds one secret.
+pub const SECRET_FILE_MAX: u64 = 64 * 1024;
+/// Connections open at once at an admin listener: probes, scrapes and a person or two.
+pub const ADMIN_CONNECTIONS: usize = 64;
+/// Time that a service has for finishing what is under way once it is asked to stop. Below the 30 s after which
+/// container engines are told to kill.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+
+const _: () = {
+    assert!(SESSION_MTU <= PACKET_PAYLOAD_MAX && MESSAGING_MTU <= MESSAGING_PAYLOAD_MAX);
+    assert!(PACKET_PAYLOAD_MAX + PACKET_HEADER <= 1 << 14);
+    assert!(TRANSPORT_READ_CHUNK >= 2 * (PACKET_PAYLOAD_MAX + PACKET_HEADER));
+    assert!(CREDIT_WINDOW >= 4 * PACKET_PAYLOAD_MAX && CREDIT_GRANT_STEP * 2 <= CREDIT_WINDOW);
+    assert!(FAIR_QUANTUM >= PACKET_PAYLOAD_MAX + PACKET_HEADER);
+    assert!(TRANSPORT_SILENCE.as_secs() >= 2 * TRANSPORT_PING_INTERVAL.as_secs());
+    assert!(ROUTE_IDLE.as_secs() > 4 * ROUTE_PROBE_INTERVAL.as_secs());
+    assert!(LEASE.as_secs() >= 3 * HEARTBEAT_INTERVAL.as_secs());
+    assert!(RECORD_TTL.as_secs() >= 3 * RECORD_RENEW.as_secs());
+    assert!(RESERVATION_LEASE.as_secs() > SETUP_TIMEOUT.as_secs());
+    assert!(SETUP_TIMEOUT.as_secs() >= 3 * SETUP_STEP_TIMEOUT.as_secs());
+    assert!(DIAL_TIMEOUT.as_secs() > SETUP_TIMEOUT.as_secs());
+    assert!(SESSION_WINDOW >= SESSION_STREAM_WINDOW);
+    assert!(RULES_PER_NODE >= RULES_PER_SETUP_NODE);
+};

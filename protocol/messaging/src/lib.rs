@@ -1,0 +1,1 @@
+//! Relay switch and client, as state machines.

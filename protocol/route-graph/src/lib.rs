@@ -1,0 +1,1 @@
+//! The transport graph and best-k path search under metrics and constraints (petgraph).

@@ -1,0 +1,1 @@
+//! Forwarding table, credit, fair queueing, route groups, as state machines.

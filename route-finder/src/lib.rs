@@ -1,0 +1,1 @@
+//! Answers path queries.

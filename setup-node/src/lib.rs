@@ -1,0 +1,1 @@
+//! The whitelisted service that installs rules.

@@ -1,0 +1,1 @@
+//! What tests of several crates share: a real PostgreSQL, networks in one process, keys.

@@ -1,0 +1,1 @@
+//! Holds all transports and their state.
