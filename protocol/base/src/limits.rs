@@ -107,6 +107,13 @@ pub const ROUTE_REQUEST_TTL: Duration = Duration::from_secs(30);
 pub const SETUPS_PER_INITIATOR: usize = 32;
 /// Route requests under way at one setup node.
 pub const SETUPS_AT_ONCE: usize = 1_024;
+/// Connections of sources that one setup node serves at once. Those of sources that are done close by themselves after
+/// [`MESSAGING_IDLE`].
+pub const SETUP_SOURCES: usize = 8_192;
+/// Connections of one source at one setup node: the one in use, and such as have not timed out since it restarted.
+pub const SETUP_CONNECTIONS_PER_SOURCE: usize = 4;
+/// Routes that a setup node remembers for its administrators; the oldest are forgotten first, which removes no rules.
+pub const SETUP_ROUTES_KNOWN: usize = 65_536;
 
 // ---- HTTP and registries ----
 
@@ -116,6 +123,20 @@ pub const HTTP_BODY_MAX: usize = 1024 * 1024;
 pub const HTTP_REPLY_MAX: usize = 64 * 1024 * 1024;
 /// Time for one HTTP request, streams excepted.
 pub const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections that an HTTP server holds; the rest wait in the kernel's backlog. Below the usual limit of descriptors.
+pub const HTTP_CONNECTIONS: usize = 8_192;
+/// Of these, from one IPv4 address or IPv6 /64, so that one address cannot take them all. A proxy in front has its own.
+pub const HTTP_CONNECTIONS_PER_ADDRESS: usize = 2_048;
+/// Change streams that an HTTP server holds open.
+pub const HTTP_STREAMS: usize = 1_024;
+/// Time for the header of an HTTP request, and for the next request on an idle connection.
+pub const HTTP_HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of an HTTP request's header.
+pub const HTTP_HEADER_MAX: usize = 16 * 1024;
+/// Fields of an HTTP request's header.
+pub const HTTP_HEADER_FIELDS: usize = 64;
+/// Bytes of one event of a change stream.
+pub const HTTP_EVENT_MAX: usize = 1024 * 1024;
 /// Longest validity of a signed request.
 pub const SIGNATURE_TTL: Duration = Duration::from_secs(60);
 /// Clock difference that signatures and records tolerate.
@@ -138,6 +159,16 @@ pub const PAGE: usize = 100;
 pub const PAGE_MAX: usize = 1_000;
 /// Events kept for readers that resume a change stream.
 pub const EVENTS_KEPT: u64 = 1_000_000;
+/// Time for one statement of a registry's database; half of [`HTTP_TIMEOUT`], so that the caller hears the reason.
+pub const STORE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections that one service keeps to its registry's database.
+pub const STORE_CONNECTIONS: u32 = 8;
+/// How often a registry looks for leases and records whose time is over; how much later than due they may vanish.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
+/// A reader of the change log looks again after this without a notification; what a lost notification costs at most.
+pub const CHANGES_POLL: Duration = Duration::from_secs(10);
+/// How long a deleted transport's older entries are refused. Both edges would have to bring them back later.
+pub const TOMBSTONE_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Silence after which a change stream sends a comment, so that both ends see it alive.
 pub const STREAM_KEEPALIVE: Duration = Duration::from_secs(10);
 
@@ -149,6 +180,12 @@ pub const PATHS_MAX: usize = 16;
 pub const PATH_QUERIES_MAX: usize = 64;
 /// Vertices that one query may visit.
 pub const SEARCH_VISITS_MAX: usize = 2_000_000;
+/// Nodes in one mirror of the transport graph: twice the million that the network is laid out for.
+pub const GRAPH_NODES: usize = 2_097_152;
+/// Transports in one mirror of the transport graph; about 100 bytes each.
+pub const GRAPH_TRANSPORTS: usize = 8_388_608;
+/// Names of transport types in one mirror at once. A network uses a handful; names are free text of its members.
+pub const GRAPH_TYPES: usize = 4_096;
 /// A finder whose mirror is older than this is not ready.
 pub const MIRROR_AGE_MAX: Duration = Duration::from_secs(60);
 
@@ -198,4 +235,5 @@ const _: () = {
     assert!(DIAL_TIMEOUT.as_secs() > SETUP_TIMEOUT.as_secs());
     assert!(SESSION_WINDOW >= SESSION_STREAM_WINDOW);
     assert!(RULES_PER_NODE >= RULES_PER_SETUP_NODE);
+    assert!(HTTP_CONNECTIONS >= 2 * HTTP_CONNECTIONS_PER_ADDRESS && HTTP_CONNECTIONS > HTTP_STREAMS);
 };

@@ -24,6 +24,9 @@ pub enum DecodeError {
     Value,
 }
 
+/// Bytes of the longest text: its length is one byte.
+pub(crate) const TEXT_MAX: usize = 255;
+
 /// Takes fields off the front of a byte slice.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
@@ -164,7 +167,7 @@ impl Wire for OverlayAddress {
 /// Text: a length byte and UTF-8. Longer text is cut at a character boundary when written.
 impl Wire for String {
     fn write(&self, out: &mut Vec<u8>) {
-        let mut end = self.len().min(255);
+        let mut end = self.len().min(TEXT_MAX);
         while !self.is_char_boundary(end) {
             end -= 1;
         }

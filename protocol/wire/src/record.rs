@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DecodeError, Reader, Wire,
-    codec::{wire_enum, wire_struct},
+    codec::{TEXT_MAX, wire_enum, wire_struct},
     encode,
 };
 
@@ -89,7 +89,7 @@ pub struct SignedRecord {
 /// Why a record is not to be believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    /// The signature is not the subject's.
+    /// The signature is not the subject's, or does not cover all that the record says.
     #[error("the record is not signed by its subject")]
     Signature,
     /// The record's time is over.
@@ -120,6 +120,22 @@ impl Record {
     }
 }
 
+impl RecordBody {
+    /// Whether the binary form, which is what is signed, says all of it. JSON can hold what the binary form leaves
+    /// out: text beyond its limit, and the scope of an IPv6 address. Whoever hands the record on could change that.
+    fn fits_binary_form(&self) -> bool {
+        match self {
+            Self::Node { candidates, .. } => candidates.iter().all(|candidate| is_plain(&candidate.address)),
+            Self::Server { address, region, .. } => is_plain(address) && region.len() <= TEXT_MAX,
+            Self::Tombstone {} => true,
+        }
+    }
+}
+
+fn is_plain(address: &SocketAddr) -> bool {
+    *address == SocketAddr::new(address.ip(), address.port())
+}
+
 impl SignedRecord {
     /// Verifies signature, validity and size at the time `now`. Every reader does, whoever handed it the record.
     ///
@@ -137,6 +153,9 @@ impl SignedRecord {
             && servers.len().max(candidates.len()) > RECORD_ENTRIES
         {
             return Err(RecordError::TooMany);
+        }
+        if !body.fits_binary_form() {
+            return Err(RecordError::Signature);
         }
         subject.verify(&self.record.signed_bytes(), &self.signature).map_err(|_| RecordError::Signature)
     }

@@ -128,7 +128,9 @@ impl Wire for Code {
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        String::read(reader)?.parse().map_err(|_| DecodeError::Value)
+        let text = String::read(reader)?;
+        // Parsing is lenient about case, for people; a message has one form only.
+        text.parse().ok().filter(|code: &Self| code.as_str() == text).ok_or(DecodeError::Value)
     }
 }
 

@@ -1,0 +1,170 @@
+//! The table of all messages. A new message is one row here; vectors, codec checks, fuzz seeds and the examples in the
+//! documents follow from it.
+
+use bytes::Bytes;
+use byway_base::{Code, RoutingId, Signature};
+use byway_wire::{
+    Kind, Packet, Reason, Record, RouteRequest, TransportEntry,
+    link::{self, Agree, Offer},
+    messaging::Frame,
+    packet::{FLAG_PROBE, PROBE_BYTES},
+    route_request::path_digest,
+    setup::{Failure, NodeMessage, Reply, Role, SourceMessage},
+};
+
+use crate::{
+    form::{Example, frame, packet, setup_message, signed_bytes, whole},
+    samples::{
+        entry, hops, key, label, node_record, request, route, secret, server_record, signed_entry,
+        signed_record, signed_request, silent_node_record, tombstone_record, transport,
+    },
+};
+
+/// Every message of every protocol, with fixed keys.
+pub(crate) fn all() -> Vec<Example> {
+    [packets(), frames(), link_and_entries(), records(), route_requests(), setup_messages()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn packets() -> Vec<Example> {
+    let flow = label(0x0102_0304);
+    let opaque = || Bytes::from_static(b"opaque");
+    let probe =
+        |direction| Packet { flags: FLAG_PROBE, ..Packet::new(Kind::Data, flow, probe_payload(direction)) };
+    let mut trace = vec![3];
+    trace.extend(0x99_u64.to_be_bytes());
+    vec![
+        Example::new("packets/data", packet(), Packet::new(Kind::Data, flow, opaque())),
+        Example::new(
+            "packets/data-empty",
+            packet(),
+            Packet::new(Kind::Data, RoutingId(u32::MAX), Bytes::new()),
+        ),
+        Example::new("packets/data-probe-asks", packet(), probe(0)),
+        Example::new("packets/data-probe-answers", packet(), probe(1)),
+        Example::new("packets/datagram", packet(), Packet::new(Kind::Datagram, flow, opaque())),
+        Example::new("packets/credit", packet(), Packet::credit(flow, 131_072)),
+        Example::new("packets/close", packet(), Packet::ending(Kind::Close, flow, Reason::Closed)),
+        Example::new("packets/fault", packet(), Packet::ending(Kind::Fault, flow, Reason::TransportLost)),
+        Example::new("packets/ping", packet(), Packet::liveness(Kind::Ping, 42)),
+        Example::new("packets/pong", packet(), Packet::liveness(Kind::Pong, 42)),
+        Example::new("packets/trace", packet(), Packet::new(Kind::Trace, flow, trace.into())),
+    ]
+}
+
+fn probe_payload(direction: u8) -> Bytes {
+    let mut payload = [direction; PROBE_BYTES];
+    payload[1..].copy_from_slice(&0x1122_3344_5566_7788_u64.to_be_bytes());
+    Bytes::copy_from_slice(&payload)
+}
+
+fn frames() -> Vec<Example> {
+    let payload = || Bytes::from_static(b"sealed");
+    vec![
+        Example::new("messaging/send", frame(), Frame::Send { destination: key(2), payload: payload() }),
+        Example::new(
+            "messaging/send-empty",
+            frame(),
+            Frame::Send { destination: key(2), payload: Bytes::new() },
+        ),
+        Example::new("messaging/receive", frame(), Frame::Receive { source: key(1), payload: payload() }),
+        Example::new("messaging/gone", frame(), Frame::Gone { destination: key(2) }),
+        Example::new("messaging/draining", frame(), Frame::Draining),
+        Example::new("messaging/limited", frame(), Frame::Limited),
+        Example::new("messaging/ping", frame(), Frame::Ping(42)),
+        Example::new("messaging/pong", frame(), Frame::Pong(42)),
+    ]
+}
+
+fn link_and_entries() -> Vec<Example> {
+    let [first, second] = signed_entry().signatures;
+    let entry = entry();
+    let offer = Offer { version: link::VERSION, issued: entry.issued, signature: entry.sign(&secret(1)) };
+    let agree = Agree { version: link::VERSION, signature: entry.sign(&secret(2)) };
+    vec![
+        Example::new("transport-link/offer", whole::<Offer>(), offer),
+        Example::new("transport-link/agree", whole::<Agree>(), agree),
+        Example::new("transport-link/entry", whole::<TransportEntry>(), entry.clone()),
+        Example::new(
+            "transport-link/entry-signed-bytes",
+            signed_bytes(b"byway transport entry v1\0", TransportEntry::signed_bytes),
+            entry.clone(),
+        ),
+        Example::new("transport-link/entry-signature-of-edge-0", whole::<Signature>(), first),
+        Example::new("transport-link/entry-signature-of-edge-1", whole::<Signature>(), second),
+        Example::new("transport-link/transport-id", whole(), entry.id()),
+    ]
+}
+
+fn records() -> Vec<Example> {
+    vec![
+        Example::new("records/node", whole::<Record>(), node_record()),
+        Example::new("records/node-without-addresses", whole::<Record>(), silent_node_record()),
+        Example::new("records/server", whole::<Record>(), server_record()),
+        Example::new("records/tombstone", whole::<Record>(), tombstone_record()),
+        Example::new(
+            "records/node-signed-bytes",
+            signed_bytes(b"byway contact record v1\0", Record::signed_bytes),
+            node_record(),
+        ),
+        Example::new("records/node-signature", whole::<Signature>(), signed_record().signature),
+    ]
+}
+
+fn route_requests() -> Vec<Example> {
+    vec![
+        Example::new("setup/hop", whole(), hops()[0]),
+        Example::new("setup/path-digest", whole(), path_digest(&hops())),
+        Example::new("setup/route-request", whole::<RouteRequest>(), request()),
+        Example::new(
+            "setup/route-request-signed-bytes",
+            signed_bytes(b"byway route request v1\0", RouteRequest::signed_bytes),
+            request(),
+        ),
+        Example::new("setup/signed-route-request", whole(), signed_request()),
+    ]
+}
+
+fn setup_messages() -> Vec<Example> {
+    let establish = SourceMessage::Establish { request: signed_request(), hops: hops() };
+    let reserve = |previous, next| NodeMessage::Reserve { route: route(), previous, next };
+    let install = |role| NodeMessage::Install { route: route(), role };
+    let (forward, backward) = (label(0x0a0b_0c0d), label(0x1a1b_1c1d));
+    let (towards_source, towards_destination) = (transport(1, 2), transport(2, 3));
+    let failure = Failure { code: Code::TransportDown, why: "the transport to cph4 is down".into() };
+    let source = Role::Source { request: signed_request(), forward };
+    let destination = Role::Destination { request: signed_request(), backward };
+    vec![
+        Example::new("setup/establish", setup_message(), establish),
+        Example::new("setup/reserve-source", setup_message(), reserve(None, Some(towards_source))),
+        Example::new(
+            "setup/reserve-intermediate",
+            setup_message(),
+            reserve(Some(towards_source), Some(towards_destination)),
+        ),
+        Example::new("setup/reserve-destination", setup_message(), reserve(Some(towards_destination), None)),
+        Example::new("setup/install-source", setup_message(), install(source)),
+        Example::new(
+            "setup/install-intermediate",
+            setup_message(),
+            install(Role::Intermediate { forward, backward }),
+        ),
+        Example::new("setup/install-destination", setup_message(), install(destination)),
+        Example::new("setup/confirm", setup_message(), NodeMessage::Confirm { route: route() }),
+        Example::new("setup/undo", setup_message(), NodeMessage::Undo { route: route() }),
+        Example::new("setup/reply-done", setup_message(), Reply::Done {}),
+        Example::new(
+            "setup/reply-reserved",
+            setup_message(),
+            Reply::Reserved { forward: Some(forward), backward: Some(backward) },
+        ),
+        Example::new(
+            "setup/reply-reserved-source",
+            setup_message(),
+            Reply::Reserved { forward: None, backward: Some(backward) },
+        ),
+        Example::new("setup/reply-failed", setup_message(), Reply::Failed { failure }),
+    ]
+}

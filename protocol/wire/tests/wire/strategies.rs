@@ -1,0 +1,187 @@
+//! Arbitrary values of every message, within what their binary form can hold.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use byway_base::{
+    Code, OverlayAddress, Port, PublicKey, RouteId, RoutingId, SecretKey, Signature, TransportId,
+    TransportType, UnixTime,
+    limits::{HOPS_MAX, RECORD_ENTRIES},
+};
+use byway_wire::{
+    Candidate, Hop, Kind, Packet, Record, RecordBody, RouteRequest, SignedRouteRequest, TransportEntry,
+    link::{Agree, Offer},
+    messaging::Frame,
+    packet::{FLAG_PROBE, PROBE_BYTES},
+    setup::{Failure, NodeMessage, Reply, Role, SourceMessage},
+};
+use proptest::{collection::vec, option, prelude::*, sample::select};
+
+pub(crate) fn key() -> impl Strategy<Value = PublicKey> {
+    any::<[u8; 32]>().prop_map(|seed| SecretKey::from_seed(seed).public())
+}
+
+fn signature() -> impl Strategy<Value = Signature> {
+    any::<[u8; 32]>().prop_map(|half| {
+        let mut bytes = [0; 64];
+        bytes[..32].copy_from_slice(&half);
+        bytes[32..].copy_from_slice(&half);
+        Signature::from_bytes(bytes)
+    })
+}
+
+fn kind() -> impl Strategy<Value = TransportType> {
+    "[a-z0-9-]{1,16}".prop_map(|name| TransportType::new(&name).unwrap())
+}
+
+fn time() -> impl Strategy<Value = UnixTime> {
+    any::<u64>().prop_map(UnixTime)
+}
+
+fn label() -> impl Strategy<Value = RoutingId> {
+    any::<u32>().prop_map(RoutingId)
+}
+
+fn route() -> impl Strategy<Value = RouteId> {
+    any::<[u8; 16]>().prop_map(RouteId::from_bytes)
+}
+
+fn transport() -> impl Strategy<Value = TransportId> {
+    any::<[u8; 16]>().prop_map(TransportId::from_bytes)
+}
+
+fn address() -> impl Strategy<Value = SocketAddr> {
+    prop_oneof![
+        any::<([u8; 4], u16)>().prop_map(SocketAddr::from),
+        any::<([u8; 16], u16)>().prop_map(SocketAddr::from)
+    ]
+}
+
+fn overlay_address() -> impl Strategy<Value = OverlayAddress> {
+    (key(), 1..=u16::MAX).prop_map(|(key, port)| OverlayAddress { key, port: Port(port) })
+}
+
+/// Text that its length byte can count.
+fn text() -> impl Strategy<Value = String> {
+    "\\PC{0,63}"
+}
+
+fn payload() -> impl Strategy<Value = Bytes> {
+    vec(any::<u8>(), 0..300).prop_map(Bytes::from)
+}
+
+/// A packet that its sender may send: the payload's size fits the kind, and only pings have routing ID 0.
+pub(crate) fn packet() -> impl Strategy<Value = Packet> {
+    let flow = || (1..=u32::MAX).prop_map(RoutingId);
+    let sized = |kind, size| {
+        (flow(), vec(any::<u8>(), size)).prop_map(move |(id, bytes)| Packet::new(kind, id, bytes.into()))
+    };
+    prop_oneof![
+        (flow(), payload()).prop_map(|(id, payload)| Packet::new(Kind::Data, id, payload)),
+        (flow(), payload()).prop_map(|(id, payload)| Packet::new(Kind::Datagram, id, payload)),
+        sized(Kind::Data, PROBE_BYTES).prop_map(|packet| Packet { flags: FLAG_PROBE, ..packet }),
+        sized(Kind::Credit, 4),
+        sized(Kind::Close, 1),
+        sized(Kind::Fault, 1),
+        sized(Kind::Trace, 9),
+        any::<u64>().prop_map(|token| Packet::liveness(Kind::Ping, token)),
+        any::<u64>().prop_map(|token| Packet::liveness(Kind::Pong, token)),
+    ]
+}
+
+pub(crate) fn frame() -> impl Strategy<Value = Frame> {
+    prop_oneof![
+        (key(), payload()).prop_map(|(destination, payload)| Frame::Send { destination, payload }),
+        (key(), payload()).prop_map(|(source, payload)| Frame::Receive { source, payload }),
+        key().prop_map(|destination| Frame::Gone { destination }),
+        Just(Frame::Draining),
+        Just(Frame::Limited),
+        any::<u64>().prop_map(Frame::Ping),
+        any::<u64>().prop_map(Frame::Pong),
+    ]
+}
+
+pub(crate) fn offer() -> impl Strategy<Value = Offer> {
+    (any::<u8>(), time(), signature()).prop_map(|(version, issued, signature)| Offer {
+        version,
+        issued,
+        signature,
+    })
+}
+
+pub(crate) fn agree() -> impl Strategy<Value = Agree> {
+    (any::<u8>(), signature()).prop_map(|(version, signature)| Agree { version, signature })
+}
+
+pub(crate) fn entry() -> impl Strategy<Value = TransportEntry> {
+    (key(), key(), kind(), time()).prop_map(|(a, b, kind, issued)| TransportEntry::new(a, b, kind, issued))
+}
+
+pub(crate) fn record() -> impl Strategy<Value = Record> {
+    (key(), any::<u64>(), time(), body()).prop_map(|(subject, sequence, expires, body)| Record {
+        subject,
+        sequence,
+        expires,
+        body,
+    })
+}
+
+fn body() -> impl Strategy<Value = RecordBody> {
+    let candidate = (kind(), address()).prop_map(|(kind, address)| Candidate { kind, address });
+    let node = (vec(key(), 0..RECORD_ENTRIES), vec(candidate, 0..RECORD_ENTRIES), any::<bool>());
+    let server = (address(), any::<u32>(), any::<u32>(), text(), any::<bool>());
+    prop_oneof![
+        node.prop_map(|(servers, candidates, transit)| RecordBody::Node { servers, candidates, transit }),
+        server.prop_map(|(address, capacity, clients, region, draining)| RecordBody::Server {
+            address,
+            capacity,
+            clients,
+            region,
+            draining
+        }),
+        Just(RecordBody::Tombstone {}),
+    ]
+}
+
+pub(crate) fn hop() -> impl Strategy<Value = Hop> {
+    (transport(), key(), key()).prop_map(|(transport, from, to)| Hop { transport, from, to })
+}
+
+pub(crate) fn signed_request() -> impl Strategy<Value = SignedRouteRequest> {
+    let request = (route(), overlay_address(), overlay_address(), any::<[u8; 32]>(), time());
+    (request, signature()).prop_map(|((route, source, destination, path, expires), signature)| {
+        SignedRouteRequest { request: RouteRequest { route, source, destination, path, expires }, signature }
+    })
+}
+
+pub(crate) fn source_message() -> impl Strategy<Value = SourceMessage> {
+    (signed_request(), vec(hop(), 0..=HOPS_MAX))
+        .prop_map(|(request, hops)| SourceMessage::Establish { request, hops })
+}
+
+pub(crate) fn node_message() -> impl Strategy<Value = NodeMessage> {
+    prop_oneof![
+        (route(), option::of(transport()), option::of(transport()))
+            .prop_map(|(route, previous, next)| NodeMessage::Reserve { route, previous, next }),
+        (route(), role()).prop_map(|(route, role)| NodeMessage::Install { route, role }),
+        route().prop_map(|route| NodeMessage::Confirm { route }),
+        route().prop_map(|route| NodeMessage::Undo { route }),
+    ]
+}
+
+fn role() -> impl Strategy<Value = Role> {
+    prop_oneof![
+        (signed_request(), label()).prop_map(|(request, forward)| Role::Source { request, forward }),
+        (label(), label()).prop_map(|(forward, backward)| Role::Intermediate { forward, backward }),
+        (signed_request(), label()).prop_map(|(request, backward)| Role::Destination { request, backward }),
+    ]
+}
+
+pub(crate) fn reply() -> impl Strategy<Value = Reply> {
+    prop_oneof![
+        Just(Reply::Done {}),
+        (option::of(label()), option::of(label()))
+            .prop_map(|(forward, backward)| Reply::Reserved { forward, backward }),
+        (select(Code::ALL), text()).prop_map(|(code, why)| Reply::Failed { failure: Failure { code, why } }),
+    ]
+}
