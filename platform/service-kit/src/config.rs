@@ -15,6 +15,7 @@ mod settings;
 
 pub use check::assert_settings;
 pub use common::Common;
+pub(crate) use common::common_keys;
 pub use key::{ConfigKeys, Key, Kind, Setting};
 pub use loader::{Loaded, Loader};
 pub use nearest::nearest;

@@ -29,8 +29,8 @@ pub mod telemetry;
 pub use admin::Admin;
 pub use announce::Announcement;
 pub use config::{
-    Common, ConfigKeys, Key, Kind, Loaded, Loader, Origin, Secret, Setting, Sourced, assert_settings, nearest,
-    sample,
+    Common, ConfigKeys, Key, Kind, Loaded, Loader, Origin, Secret, Setting, Sourced, assert_settings,
+    nearest, sample,
 };
 pub use health::{Check, Condition, Health, HealthReport, Readiness};
 pub use render::{OutputFormat, render_problem};

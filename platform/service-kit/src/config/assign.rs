@@ -4,8 +4,8 @@ use byway_base::{Code, Problem};
 
 use super::{Key, Kind, Origin, secret::MASK};
 
-/// One value that one layer gives one key.
-#[derive(Debug, Clone)]
+/// One value that one layer gives one key. No `Debug`: the value may be a secret.
+#[derive(Clone)]
 pub(super) struct Assignment {
     pub(super) key: Key,
     pub(super) value: toml::Value,

@@ -16,14 +16,8 @@ use super::{Key, Origin, assign::Assignment, nearest::did_you_mean};
 /// What every variable of ours begins with.
 const PREFIX: &str = "BYWAY_";
 /// The services, so that one `.env` file can hold the variables of all.
-const SERVICES: &[&str] = &[
-    "node",
-    "transport-discovery",
-    "route-finder",
-    "setup-node",
-    "messaging-discovery",
-    "messaging-server",
-];
+const SERVICES: &[&str] =
+    &["node", "transport-discovery", "route-finder", "setup-node", "messaging-discovery", "messaging-server"];
 /// Where container engines mount secrets, with mode 0444 by default. The mount itself is the guard.
 const SECRET_MOUNT: &str = "/run/secrets";
 
@@ -58,7 +52,10 @@ pub(super) fn read(
             }
             None if also_known.contains(&name.as_str()) => {}
             None if is_for_another(service, name) => environment.ignored.push(name.clone()),
-            None => return Err(unknown(name, names.of.keys().map(String::as_str).chain(also_known.iter().copied()))),
+            None => {
+                let known = names.of.keys().map(String::as_str).chain(also_known.iter().copied());
+                return Err(unknown(name, known));
+            }
         }
     }
     // The shorter name first: what is assigned later wins.
@@ -141,7 +138,8 @@ fn read_secret(variable: &str, path: &Path) -> Result<Zeroizing<String>, Problem
     let file = File::open(path).map_err(|error| failed(error.to_string()))?;
     let mode = file.metadata().map_err(|error| failed(error.to_string()))?.mode();
     if mode & 0o007 != 0 && !path.starts_with(SECRET_MOUNT) {
-        let why = format!("everybody on this machine can read {} (mode {:03o})", path.display(), mode & 0o777);
+        let why =
+            format!("everybody on this machine can read {} (mode {:03o})", path.display(), mode & 0o777);
         let hint = format!("run `chmod o= {}`", path.display());
         return Err(Problem::new(Code::SecretExposed, what(), why).with_hint(hint));
     }

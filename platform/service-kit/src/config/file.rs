@@ -11,7 +11,8 @@ use super::{Key, Kind, Origin, assign::Assignment, nearest::did_you_mean};
 pub(super) fn read(path: &Path, known: &[Key]) -> Result<Vec<Assignment>, Problem> {
     let (text, mode) = open(path)?;
     let parsed = DeTable::parse(&text).map_err(|error| {
-        let at = error.span().map_or_else(|| path.display().to_string(), |span| place(path, &text, span.start));
+        let at =
+            error.span().map_or_else(|| path.display().to_string(), |span| place(path, &text, span.start));
         let why = format!("{at}: {}", error.message().replace('\n', ", "));
         Problem::new(Code::Config, format!("cannot read {}", path.display()), why)
             .with_hint("correct the TOML syntax at that place")
@@ -85,7 +86,9 @@ impl Reader<'_> {
 }
 
 fn wrong_kind(name: &str, value: &toml::Value, kind: Kind, origin: &Origin) -> Problem {
-    let shown = if kind == Kind::Secret { String::new() } else { format!(" = {value}") };
+    // What stands in place of a table may be meant for a secret in it.
+    let hidden = kind.is_secret() || kind == Kind::Table;
+    let shown = if hidden { String::new() } else { format!(" = {value}") };
     let article = if value.type_str().starts_with(['a', 'i']) { "an" } else { "a" };
     let why = format!("{origin}: expected {}, found {article} {}", kind.expected(), value.type_str());
     Problem::new(Code::Config, format!("cannot use `{name}`{shown}"), why)
@@ -94,7 +97,9 @@ fn wrong_kind(name: &str, value: &toml::Value, kind: Kind, origin: &Origin) -> P
 
 /// A file with secrets in it must not be readable by everybody.
 fn refuse_exposed_secrets(path: &Path, mode: u32, assignments: &[Assignment]) -> Result<(), Problem> {
-    let Some(secret) = assignments.iter().find(|assignment| assignment.key.is_secret()) else { return Ok(()) };
+    let Some(secret) = assignments.iter().find(|assignment| assignment.key.is_secret()) else {
+        return Ok(());
+    };
     if mode & 0o007 == 0 {
         return Ok(());
     }

@@ -60,11 +60,7 @@ pub struct Key {
 impl Key {
     /// The keys that a field stands for: itself, or what its table holds.
     #[must_use]
-    pub fn of_field<T: Setting>(
-        name: &str,
-        doc: &'static str,
-        example: Option<&'static str>,
-    ) -> Vec<Self> {
+    pub fn of_field<T: Setting>(name: &str, doc: &'static str, example: Option<&'static str>) -> Vec<Self> {
         if T::KIND != Kind::Table {
             return vec![Self { name: name.to_owned(), doc, kind: T::KIND, example }];
         }
@@ -81,7 +77,7 @@ impl Key {
     /// Whether the value must not be shown.
     #[must_use]
     pub fn is_secret(&self) -> bool {
-        self.kind == Kind::Secret
+        self.kind.is_secret()
     }
 }
 
@@ -98,6 +94,11 @@ impl Kind {
             Self::List(_) => "a list of texts",
             Self::Table => "a table",
         }
+    }
+
+    /// Whether values must not be shown.
+    pub(super) fn is_secret(self) -> bool {
+        matches!(self, Self::Secret | Self::List(Self::Secret))
     }
 
     /// Whether `value` is written as this kind wants it.
