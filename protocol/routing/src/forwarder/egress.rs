@@ -1,0 +1,107 @@
+//! What goes out to transports: control first, then the flows by deficit round robin (Shreedhar and Varghese, 1995).
+
+use byway_base::limits::FAIR_QUANTUM;
+use byway_wire::{Kind, Reason};
+
+use super::Forwarder;
+use crate::{Outgoing, TransportSlot, flow::End};
+
+impl Forwarder {
+    /// Takes about `budget` bytes of packets to send on a transport, appending them to `out`. At most one packet more
+    /// than the budget. Returns the bytes taken; zero means that there is nothing to send, and a
+    /// [`crate::Wake::Transport`] follows when that changes.
+    pub fn poll_transmit(&mut self, slot: TransportSlot, budget: usize, out: &mut Vec<Outgoing>) -> usize {
+        let mut taken = 0;
+        let Some(link) = self.links.get_mut(slot.0) else { return 0 };
+        while taken < budget
+            && let Some(packet) = link.pop_control()
+        {
+            taken += packet.len();
+            out.push(packet);
+        }
+        while taken < budget
+            && let Some(key) = self.links[slot.0].turns.pop_front()
+        {
+            taken += self.take_turn(slot.0, key, budget - taken, out);
+        }
+        self.finish_batch();
+        let link = &mut self.links[slot.0];
+        link.sent_bytes += taken as u64;
+        link.signalled = link.wants_to_send();
+        taken
+    }
+
+    /// One turn of one flow. It is listed again if it could have sent more.
+    fn take_turn(&mut self, slot: usize, key: usize, budget: usize, out: &mut Vec<Outgoing>) -> usize {
+        let flow = &mut self.flows[key];
+        let End::Transport { label, .. } = flow.output else { return 0 };
+        if !std::mem::replace(&mut flow.in_turn, false) {
+            flow.deficit += FAIR_QUANTUM;
+        }
+        let (mut taken, mut forwarded) = (0, 0);
+        let from_transport = flow.input != End::Local;
+        while let Some(len) = flow.next_len() {
+            if len > flow.deficit {
+                self.links[slot].turns.push_back(key);
+                break;
+            }
+            if taken >= budget {
+                flow.in_turn = true;
+                self.links[slot].turns.push_front(key);
+                break;
+            }
+            let Some(packet) = flow.pop() else { break };
+            flow.deficit -= len;
+            forwarded += len;
+            let packet = Outgoing::payload_packet(packet.kind, packet.flags, label, packet.payload);
+            taken += packet.len();
+            self.counters.forwarded_packets += u64::from(from_transport);
+            out.push(packet);
+        }
+        if from_transport {
+            self.counters.forwarded_bytes += forwarded as u64;
+        }
+        let sends_no_more = flow.next_len().is_none();
+        if sends_no_more {
+            flow.deficit = 0;
+            flow.listed = false;
+        }
+        if flow.is_empty()
+            && let Some(reason) = flow.ending.take()
+        {
+            out.push(Outgoing::ending(Kind::Close, label, reason));
+            self.drained.push(key);
+        }
+        if let Some(bytes) = flow.take_grant() {
+            self.grants.push((flow.input, bytes));
+        }
+        self.wake_local_sender(key);
+        taken
+    }
+
+    /// Sends the grants of a batch and ends the routes that it drained.
+    fn finish_batch(&mut self) {
+        while let Some((input, bytes)) = self.grants.pop() {
+            if let End::Transport { slot, label } = input {
+                self.send_control(slot, Outgoing::credit(label, bytes));
+            }
+        }
+        while let Some(key) = self.drained.pop() {
+            let flow = &self.flows[key];
+            let (route, output) = (flow.route, flow.output);
+            let End::Transport { slot, .. } = output else { continue };
+            self.end_route_except(route, Reason::Closed, Some(slot));
+        }
+    }
+
+    /// Gives a flow its place in the turns of its transport if it has something to send, and wakes the transport.
+    pub(super) fn list_flow(&mut self, key: usize, slot: usize) {
+        let flow = &mut self.flows[key];
+        let ready = flow.next_len().is_some() || (flow.is_empty() && flow.ending.is_some());
+        if ready && !flow.listed {
+            flow.listed = true;
+            self.links[slot].turns.push_back(key);
+            self.signal_transport(slot);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! A packet on its way out: header and short payloads inline, long payloads by reference.
+
+use byway_base::{RoutingId, limits::PACKET_HEADER};
+use byway_wire::{Header, Kind, Reason};
+use bytes::Bytes;
+
+/// Longest payload that a control packet carries, bytes.
+const INLINE: usize = 9;
+
+/// What a shell writes to a transport: [`Outgoing::head`], then [`Outgoing::payload`].
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    head: [u8; PACKET_HEADER + INLINE],
+    head_len: u8,
+    payload: Bytes,
+}
+
+impl Outgoing {
+    pub(crate) fn payload_packet(kind: Kind, flags: u8, label: RoutingId, payload: Bytes) -> Self {
+        let mut packet = Self::inline(kind, label, &[]);
+        let header = Header { kind, flags, length: payload.len() as u16, routing_id: label };
+        packet.head[..PACKET_HEADER].copy_from_slice(&header.encode());
+        packet.payload = payload;
+        packet
+    }
+
+    fn inline(kind: Kind, label: RoutingId, payload: &[u8]) -> Self {
+        let header = Header { kind, flags: 0, length: payload.len() as u16, routing_id: label };
+        let mut head = [0; PACKET_HEADER + INLINE];
+        head[..PACKET_HEADER].copy_from_slice(&header.encode());
+        head[PACKET_HEADER..PACKET_HEADER + payload.len()].copy_from_slice(payload);
+        Self { head, head_len: (PACKET_HEADER + payload.len()) as u8, payload: Bytes::new() }
+    }
+
+    pub(crate) fn credit(label: RoutingId, bytes: u32) -> Self {
+        Self::inline(Kind::Credit, label, &bytes.to_be_bytes())
+    }
+
+    pub(crate) fn ending(kind: Kind, label: RoutingId, reason: Reason) -> Self {
+        Self::inline(kind, label, &[reason as u8])
+    }
+
+    pub(crate) fn liveness(kind: Kind, token: u64) -> Self {
+        Self::inline(kind, RoutingId::TRANSPORT, &token.to_be_bytes())
+    }
+
+    /// The header, and the payload too if it is a short one.
+    #[must_use]
+    pub fn head(&self) -> &[u8] {
+        &self.head[..usize::from(self.head_len)]
+    }
+
+    /// What follows the head; empty for control packets.
+    #[must_use]
+    pub fn payload(&self) -> &Bytes {
+        &self.payload
+    }
+
+    /// Bytes of the whole packet.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        usize::from(self.head_len) + self.payload.len()
+    }
+
+    /// Never: a packet has a header.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        false
+    }
+}
