@@ -1,1 +1,11 @@
-//! Serves and calls `api` endpoints: signatures, problem details, limits.
+//! Serves and calls the endpoints of `byway-api`: signatures, problem details, limits.
+//!
+//! - [`server`]: from a list of endpoints and their handlers to a listening service.
+//! - [`client`]: calls endpoints and reads change streams.
+//! - [`signature`]: who speaks, in both directions (RFC 9421), and that nothing is heard twice.
+
+mod authority;
+pub mod client;
+mod clock;
+pub mod server;
+pub mod signature;

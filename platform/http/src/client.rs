@@ -1,0 +1,264 @@
+//! Calls endpoints and reads change streams.
+
+mod events;
+mod http_client;
+mod reply;
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+use byway_api::{Auth, AuthClass, Endpoint, Event};
+use byway_base::{
+    Code, Problem, PublicKey, SecretKey,
+    limits::{HTTP_EVENT_MAX, HTTP_REPLY_MAX, HTTP_TIMEOUT, STREAM_KEEPALIVE},
+};
+use futures_util::stream::BoxStream;
+use http::{
+    HeaderValue,
+    header::{ACCEPT, CONTENT_TYPE},
+};
+use reqwest::{Request, Response, Url};
+
+use crate::{
+    clock,
+    signature::{
+        CONTENT_DIGEST, NONCE, ReplyContext, Target, content_digest, fresh_nonce, sign_request, verify_reply,
+    },
+};
+
+/// How long a stream may be silent: three of its keep-alive comments lost.
+const STREAM_SILENCE: Duration = Duration::from_secs(3 * STREAM_KEEPALIVE.as_secs());
+/// Time for a call: the server's own, and some for the way there and back.
+const CALL_TIMEOUT: Duration = Duration::from_secs(HTTP_TIMEOUT.as_secs() + 5);
+
+/// Calls one service. Cheap to clone; clones share their connections.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    secret: Option<SecretKey>,
+    service: Option<PublicKey>,
+    timeout: Duration,
+}
+
+/// What a change stream yields; it ends after the first error and after [`Event::Reset`].
+pub type Events<T> = BoxStream<'static, Result<Event<T>, Problem>>;
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let caller = self.secret.as_ref().map(SecretKey::public);
+        let (base, service) = (self.base.as_str(), &self.service);
+        f.debug_struct("Client")
+            .field("base", &base)
+            .field("caller", &caller)
+            .field("service", service)
+            .finish()
+    }
+}
+
+/// A request as it is sent, and what its reply must be bound to.
+struct Prepared {
+    request: Request,
+    reply: Option<ReplyContext>,
+}
+
+impl Client {
+    /// A client of the service at `base`, an `http` or `https` URL.
+    ///
+    /// `secret` signs requests to signed endpoints. If `service` is given, replies that this key did not sign for
+    /// exactly this request are refused.
+    ///
+    /// # Errors
+    /// `BW-CONFIG` if `base` is no such URL.
+    pub fn new(base: &str, secret: Option<SecretKey>, service: Option<PublicKey>) -> Result<Self, Problem> {
+        let what = || format!("cannot call the service at '{base}'");
+        let base_url = Url::parse(base).map_err(|error| Problem::new(Code::Config, what(), error))?;
+        if !matches!(base_url.scheme(), "http" | "https") || !base_url.has_host() {
+            return Err(Problem::new(Code::Config, what(), "it is no http or https URL"));
+        }
+        let http = http_client::build().map_err(|error| Problem::new(Code::Internal, what(), error))?;
+        Ok(Self { http, base: base_url, secret, service, timeout: CALL_TIMEOUT })
+    }
+
+    /// Replaces the time for a call, connecting included; a little more than the server's own by default.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The service's URL.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        self.base.as_str()
+    }
+
+    /// Calls an endpoint. A request that the service takes for replayed is signed anew once.
+    ///
+    /// Cancel safety: if dropped, the call may or may not have had its effect.
+    ///
+    /// # Errors
+    /// The service's own [`Problem`], or `BW-SERVICE-UNREACHABLE`, `BW-TIMEOUT`, `BW-BAD-SIGNATURE` if the reply is not
+    /// the expected service's, `BW-TOO-LARGE` or `BW-PROTOCOL` if it is not of the endpoint's form, `BW-UNSIGNED` if
+    /// the endpoint wants a signature and the client has no key.
+    pub async fn call<E: Endpoint>(
+        &self,
+        path: E::Path,
+        query: E::Query,
+        body: E::Request,
+    ) -> Result<E::Reply, Problem> {
+        let attempt = async || {
+            let prepared = self.prepare::<E>(&path, &query, &body)?;
+            let work = async {
+                let (response, reply) = self.send(prepared).await?;
+                self.finish(response, reply).await
+            };
+            reply::decode(&self.in_time(self.timeout, work).await?)
+        };
+        match attempt().await {
+            Err(problem) if problem.code == Code::Replayed => attempt().await,
+            outcome => outcome,
+        }
+    }
+
+    /// Opens a change stream. Resuming after an error is the caller's: with the last sequence number that it saw.
+    ///
+    /// # Errors
+    /// As [`Self::call`]; so do the items. A stream that is silent for too long fails with `BW-TIMEOUT`.
+    pub async fn watch<E: Endpoint<Request = ()>>(
+        &self,
+        path: E::Path,
+        query: E::Query,
+        last_event_id: Option<u64>,
+    ) -> Result<Events<E::Reply>, Problem> {
+        let attempt = async || {
+            let mut prepared = self.prepare::<E>(&path, &query, &())?;
+            let headers = prepared.request.headers_mut();
+            headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+            if let Some(id) = last_event_id {
+                headers.insert("last-event-id", HeaderValue::from(id));
+            }
+            let work = async {
+                let (response, reply) = self.send(prepared).await?;
+                if !response.status().is_success() {
+                    let body = self.finish(response, reply).await?;
+                    return Err(reply::not_of_form(format_args!("{} bytes that are no stream", body.len())));
+                }
+                self.check(reply.as_ref(), &response, None)?;
+                Ok(response)
+            };
+            self.in_time(self.timeout, work).await
+        };
+        let response = match attempt().await {
+            Err(problem) if problem.code == Code::Replayed => attempt().await?,
+            outcome => outcome?,
+        };
+        let chunks =
+            futures_util::stream::try_unfold((self.clone(), response), async |(client, mut response)| {
+                let chunk = client.in_time(STREAM_SILENCE, client.chunk(&mut response)).await?;
+                Ok(chunk.map(|chunk| (chunk, (client, response))))
+            });
+        Ok(events::read(chunks, HTTP_EVENT_MAX))
+    }
+
+    fn prepare<E: Endpoint>(
+        &self,
+        path: &E::Path,
+        query: &E::Query,
+        body: &E::Request,
+    ) -> Result<Prepared, Problem> {
+        let unusable =
+            |why: &dyn fmt::Display| Problem::new(Code::Usage, format!("cannot call {}", E::NAME), why);
+        let url = http_client::url::<E>(&self.base, path).map_err(|error| unusable(&error))?;
+        let method = http::Method::try_from(E::METHOD.as_str()).map_err(|error| unusable(&error))?;
+        let mut builder = self.http.request(method, url).query(query);
+        let mut json = serde_json::to_vec(body).map_err(|error| unusable(&error))?;
+        if json == b"null" {
+            json.clear();
+        } else {
+            builder = builder.header(CONTENT_TYPE, "application/json");
+        }
+        let mut request = builder.body(json.clone()).build().map_err(|error| unusable(&error))?;
+        let url = request.url();
+        let target = Target::new(E::METHOD.as_str(), &http_client::authority(url), url.path(), url.query());
+        let digest = content_digest(&json);
+        let nonce = HeaderValue::try_from(fresh_nonce()).map_err(|error| unusable(&error))?;
+        let headers = request.headers_mut();
+        if E::Auth::AUTH == Auth::Signed {
+            let secret = self.secret.as_ref().ok_or_else(|| {
+                Problem::new(
+                    Code::Unsigned,
+                    format!("cannot call {}", E::NAME),
+                    "the client has no key to sign with",
+                )
+            })?;
+            headers.extend(sign_request(secret, &target, &json, clock::now(), &fresh_nonce()));
+        }
+        let reply = self.service.is_some().then(|| {
+            headers.insert(NONCE, nonce.clone());
+            headers.insert(CONTENT_DIGEST, digest.clone());
+            ReplyContext { target, digest, nonce }
+        });
+        Ok(Prepared { request, reply })
+    }
+
+    async fn send(&self, prepared: Prepared) -> Result<(Response, Option<ReplyContext>), Problem> {
+        let response = self.http.execute(prepared.request).await.map_err(|error| self.unreachable(&error))?;
+        Ok((response, prepared.reply))
+    }
+
+    /// Reads a whole reply, checks whose it is, and turns problem details back into their problem.
+    async fn finish(&self, mut response: Response, reply: Option<ReplyContext>) -> Result<Bytes, Problem> {
+        let mut body = Vec::new();
+        while let Some(chunk) = self.chunk(&mut response).await? {
+            if body.len() + chunk.len() > HTTP_REPLY_MAX {
+                let why = format!("it has more than {HTTP_REPLY_MAX} bytes");
+                return Err(Problem::new(
+                    Code::TooLarge,
+                    format!("cannot read the reply of {}", self.base),
+                    why,
+                ));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        self.check(reply.as_ref(), &response, Some(&body))?;
+        if response.status().is_success() {
+            return Ok(body.into());
+        }
+        Err(reply::problem(&self.base, response.status(), &body))
+    }
+
+    async fn chunk(&self, response: &mut Response) -> Result<Option<Bytes>, Problem> {
+        response.chunk().await.map_err(|error| self.unreachable(&error))
+    }
+
+    fn check(
+        &self,
+        asked: Option<&ReplyContext>,
+        got: &Response,
+        body: Option<&[u8]>,
+    ) -> Result<(), Problem> {
+        let (Some(service), Some(asked)) = (&self.service, asked) else { return Ok(()) };
+        verify_reply(service, asked, got.status(), got.headers(), body).map_err(|error| {
+            let what = format!("cannot trust the reply of {}", self.base);
+            let hint = format!("check that the service at this address has the key {service}");
+            Problem::new(Code::BadSignature, what, error).with_hint(hint)
+        })
+    }
+
+    async fn in_time<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
+        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+            let why = format!("nothing came within {} ms", limit.as_millis());
+            Err(Problem::new(Code::Timeout, format!("cannot hear from {}", self.base), why))
+        })
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Problem {
+        let code = if error.is_timeout() { Code::Timeout } else { Code::ServiceUnreachable };
+        Problem::new(code, format!("cannot reach {}", self.base), reply::chain(error))
+    }
+}

@@ -1,0 +1,11 @@
+//! A service and its callers, over real sockets of one process.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails it")]
+
+mod drain;
+mod events;
+mod identity;
+mod input;
+mod limits;
+mod replies;
+mod support;

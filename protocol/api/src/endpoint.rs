@@ -1,0 +1,146 @@
+//! What an endpoint is.
+
+use byway_base::{Code, PublicKey};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// One HTTP endpoint, described by a type without a value. Declared with [`service!`](crate::service).
+///
+/// `()` stands for an absent path parameter list, query, body or reply.
+pub trait Endpoint: Send + Sync + Sized + 'static {
+    /// The type's own name, unique within its service.
+    const NAME: &'static str;
+    /// The HTTP method.
+    const METHOD: Method;
+    /// The path, parameters in braces: `/v1/transports/{id}`.
+    const PATH: &'static str;
+    /// What it does, in sentences.
+    const SUMMARY: &'static str;
+    /// Whether the reply is a stream of server-sent events, each carrying one `Reply`.
+    const STREAM: bool;
+    /// Error codes that it answers with beside those that any endpoint may.
+    const CODES: &'static [Code];
+    /// Who may call it: [`Open`] or [`Signed`].
+    type Auth: AuthClass;
+    /// The path's parameters: a struct with one field per name in braces.
+    type Path: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static;
+    /// The query string.
+    type Query: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static;
+    /// The JSON body of the request.
+    type Request: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static;
+    /// The JSON body of the reply, or of each event.
+    type Reply: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static;
+}
+
+/// The HTTP methods in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Reads; changes nothing.
+    Get,
+    /// Creates or replaces what the path names; idempotent.
+    Put,
+    /// Anything else; the path names the action.
+    Post,
+    /// Removes what the path names; idempotent.
+    Delete,
+}
+
+impl Method {
+    /// The method as it stands in a request line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Put => "PUT",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// Who may call an endpoint, as a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// Anyone; the handler does not learn who.
+    Open,
+    /// Whoever signs the request (RFC 9421); the handler learns the key.
+    Signed,
+}
+
+/// Who may call an endpoint, as a type, so that a handler of a signed endpoint always has the caller's key.
+pub trait AuthClass: 'static {
+    /// The same as a value.
+    const AUTH: Auth;
+    /// What a handler learns of the caller.
+    type Caller: Clone + Send + Sync + 'static;
+    /// The caller from a verified signature's key; `None` if the class needs one and there is none.
+    fn caller(signer: Option<PublicKey>) -> Option<Self::Caller>;
+}
+
+/// Anyone may call; see [`Auth::Open`].
+#[derive(Debug)]
+pub enum Open {}
+
+/// The request must be signed; see [`Auth::Signed`].
+#[derive(Debug)]
+pub enum Signed {}
+
+impl AuthClass for Open {
+    const AUTH: Auth = Auth::Open;
+    type Caller = ();
+
+    fn caller(_: Option<PublicKey>) -> Option<()> {
+        Some(())
+    }
+}
+
+impl AuthClass for Signed {
+    const AUTH: Auth = Auth::Signed;
+    type Caller = PublicKey;
+
+    fn caller(signer: Option<PublicKey>) -> Option<PublicKey> {
+        signer
+    }
+}
+
+/// An [`Endpoint`] as a value: what documentation and command lines list.
+#[derive(Debug, Clone, Copy)]
+pub struct Description {
+    /// [`Endpoint::NAME`].
+    pub name: &'static str,
+    /// [`Endpoint::METHOD`].
+    pub method: Method,
+    /// [`Endpoint::PATH`].
+    pub path: &'static str,
+    /// [`Endpoint::SUMMARY`].
+    pub summary: &'static str,
+    /// [`Endpoint::STREAM`].
+    pub stream: bool,
+    /// [`Endpoint::CODES`].
+    pub codes: &'static [Code],
+    /// [`Endpoint::Auth`] as a value.
+    pub auth: Auth,
+    pub(crate) path_schema: fn(&mut SchemaGenerator) -> Schema,
+    pub(crate) query_schema: fn(&mut SchemaGenerator) -> Schema,
+    pub(crate) request_schema: fn(&mut SchemaGenerator) -> Schema,
+    pub(crate) reply_schema: fn(&mut SchemaGenerator) -> Schema,
+}
+
+/// Describes an endpoint type.
+#[must_use]
+pub const fn describe<E: Endpoint>() -> Description {
+    Description {
+        name: E::NAME,
+        method: E::METHOD,
+        path: E::PATH,
+        summary: E::SUMMARY,
+        stream: E::STREAM,
+        codes: E::CODES,
+        auth: E::Auth::AUTH,
+        // Parameters are listed one by one in OpenAPI, so their types stand inline; bodies are referred to by name.
+        path_schema: E::Path::json_schema,
+        query_schema: E::Query::json_schema,
+        request_schema: SchemaGenerator::subschema_for::<E::Request>,
+        reply_schema: SchemaGenerator::subschema_for::<E::Reply>,
+    }
+}
