@@ -150,6 +150,7 @@ pub fn peer_key(certificates: &[CertificateDer<'_>]) -> Result<PublicKey, Identi
 /// [`IdentityError`] if there is none (the handshake is not over) or it is no Ed25519 key.
 pub fn quinn_peer_key(connection: &quinn::Connection) -> Result<PublicKey, IdentityError> {
     let identity = connection.peer_identity().ok_or(IdentityError::NoKey)?;
-    let certificates = identity.downcast::<Vec<CertificateDer<'static>>>().map_err(|_| IdentityError::NoKey)?;
+    let certificates =
+        identity.downcast::<Vec<CertificateDer<'static>>>().map_err(|_| IdentityError::NoKey)?;
     peer_key(&certificates)
 }

@@ -39,7 +39,8 @@ pub(super) fn signing_key(secret: &SecretKey) -> Arc<dyn SigningKey> {
     let mut der = Zeroizing::new([0; 48]);
     der[..16].copy_from_slice(&PKCS8_PREFIX);
     der[16..].copy_from_slice(&*secret.expose_seed());
-    aws_lc_rs::sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(&der[..])).expect("any 32 bytes are an Ed25519 seed")
+    aws_lc_rs::sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(&der[..]))
+        .expect("any 32 bytes are an Ed25519 seed")
 }
 
 /// The dialler's order decides. Without AES in hardware ChaCha20 is several times faster, and constant in time. With

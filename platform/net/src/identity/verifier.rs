@@ -26,7 +26,11 @@ impl Verifier {
     }
 
     /// Checks what was presented; that the peer owns it shows in the signature.
-    fn check(&self, presented: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Result<PublicKey, Error> {
+    fn check(
+        &self,
+        presented: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+    ) -> Result<PublicKey, Error> {
         let key = match others {
             [] => spki::decode(presented),
             _ => None,

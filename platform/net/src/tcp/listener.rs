@@ -48,11 +48,7 @@ pub struct HandshakeLimits {
 impl Default for HandshakeLimits {
     /// [`HANDSHAKES_AT_ONCE`], [`HANDSHAKES_PER_ADDRESS`], [`HANDSHAKE_TIMEOUT`].
     fn default() -> Self {
-        Self {
-            at_once: HANDSHAKES_AT_ONCE,
-            per_address: HANDSHAKES_PER_ADDRESS,
-            timeout: HANDSHAKE_TIMEOUT,
-        }
+        Self { at_once: HANDSHAKES_AT_ONCE, per_address: HANDSHAKES_PER_ADDRESS, timeout: HANDSHAKE_TIMEOUT }
     }
 }
 
@@ -69,7 +65,11 @@ impl TlsListener {
     ///
     /// # Errors
     /// If the listener does not say its address.
-    pub fn start(listener: TcpListener, config: Arc<ServerConfig>, limits: HandshakeLimits) -> io::Result<Self> {
+    pub fn start(
+        listener: TcpListener,
+        config: Arc<ServerConfig>,
+        limits: HandshakeLimits,
+    ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (out, authenticated) = mpsc::channel(limits.at_once.max(1));
         let mut driver = JoinSet::new();
@@ -109,6 +109,22 @@ impl Source for TcpListener {
 struct Pending {
     address: IpAddr,
     ticket: Ticket,
+}
+
+type Finished = Result<(Id, Result<TlsConnection, AcceptError>), JoinError>;
+
+/// What happens next at a listener.
+enum Event {
+    /// The owner took a connection.
+    Delivered,
+    /// A handshake is over. Boxed: a TLS connection is a kilobyte, the other events are words.
+    Finished(Box<Finished>),
+    /// The pause after an error is over.
+    Resumed,
+    /// A connection arrived, or the socket failed.
+    Accepted(io::Result<(TcpStream, SocketAddr)>),
+    /// The owner is gone.
+    Closed,
 }
 
 struct Driver<S> {
@@ -151,20 +167,31 @@ impl<S: Source> Driver<S> {
 
     async fn run(mut self) {
         loop {
-            let room = self.ready.len() < self.limits.at_once.max(1);
-            let resume = self.paused.unwrap_or_else(Instant::now);
-            tokio::select! {
-                permit = self.out.reserve(), if !self.ready.is_empty() => match permit {
-                    Ok(permit) => { self.ready.pop_front().map(|connection| permit.send(connection)); }
-                    Err(_) => return,
-                },
-                Some(done) = self.tasks.join_next_with_id() => self.finish(done),
-                () = sleep_until(resume), if self.paused.is_some() => self.paused = None,
-                accepted = self.source.accept(), if room && self.paused.is_none() => match accepted {
-                    Ok((tcp, address)) => self.begin(tcp, address.ip()),
-                    Err(error) => self.pause(&error),
-                },
+            match self.next().await {
+                Event::Delivered => {}
+                Event::Finished(done) => self.finish(*done),
+                Event::Resumed => self.paused = None,
+                Event::Accepted(Ok((tcp, address))) => self.begin(tcp, address.ip()),
+                Event::Accepted(Err(error)) => self.pause(&error),
+                Event::Closed => return,
             }
+        }
+    }
+
+    async fn next(&mut self) -> Event {
+        let room = self.ready.len() < self.limits.at_once.max(1);
+        let resume = self.paused.unwrap_or_else(Instant::now);
+        tokio::select! {
+            permit = self.out.reserve(), if !self.ready.is_empty() => {
+                let (Ok(permit), Some(connection)) = (permit, self.ready.pop_front()) else {
+                    return Event::Closed;
+                };
+                permit.send(connection);
+                Event::Delivered
+            }
+            Some(done) = self.tasks.join_next_with_id() => Event::Finished(Box::new(done)),
+            () = sleep_until(resume), if self.paused.is_some() => Event::Resumed,
+            accepted = self.source.accept(), if room && self.paused.is_none() => Event::Accepted(accepted),
         }
     }
 
@@ -179,7 +206,7 @@ impl<S: Source> Driver<S> {
         self.handles.insert(ticket, handle);
     }
 
-    fn finish(&mut self, done: Result<(Id, Result<TlsConnection, AcceptError>), JoinError>) {
+    fn finish(&mut self, done: Finished) {
         let id = done.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let Some(Pending { address, ticket }) = self.pending.remove(&id) else { return };
         self.admission.finish(address, ticket);
@@ -216,4 +243,49 @@ fn is_of_one_connection(error: &io::Error) -> bool {
             | Kind::HostUnreachable
             | Kind::NetworkUnreachable
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use byway_base::SecretKey;
+
+    use super::*;
+    use crate::{Expect, Identity, tcp::connect};
+
+    /// Fails a few times before it accepts.
+    struct Failing {
+        listener: TcpListener,
+        errors: Vec<io::ErrorKind>,
+    }
+
+    impl Source for Failing {
+        async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+            match self.errors.pop() {
+                Some(error) => Err(error.into()),
+                None => self.listener.accept().await,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn errors_of_the_socket_never_end_the_listener() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let errors = vec![io::ErrorKind::ConnectionAborted, io::ErrorKind::OutOfMemory, io::ErrorKind::Other];
+        let [server, client] = [1, 2].map(|seed| Identity::new(SecretKey::from_seed([seed; 32])));
+        let (out, mut authenticated) = mpsc::channel(1);
+        let source = Failing { listener, errors };
+        let driver = Driver::new(source, server.server_config(&[b"x"]), HandshakeLimits::default(), out);
+        let _driver = tokio::spawn(driver.run());
+        let dialled = connect(address, &client, Expect::Any, b"x", Duration::from_secs(60)).await;
+        assert_eq!(dialled.unwrap().peer, server.public());
+        assert_eq!(authenticated.recv().await.unwrap().peer, client.public());
+    }
+
+    #[test]
+    fn lasting_errors_pause_the_listener_and_those_of_one_connection_do_not() {
+        // EMFILE, ENFILE, ENOBUFS, ENOMEM against ECONNABORTED, EINTR, ENETUNREACH.
+        assert!(![24, 23, 105, 12].map(io::Error::from_raw_os_error).iter().any(is_of_one_connection));
+        assert!([103, 4, 101].map(io::Error::from_raw_os_error).iter().all(is_of_one_connection));
+    }
 }

@@ -1,0 +1,87 @@
+//! Messaging discovery over HTTP.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use byway_api::{
+    Bounded, Endpoint,
+    messaging_discovery::{ListServers, LookUpRecords, LookUpRequest, PutRecord, RecordPath, ServersQuery},
+};
+use byway_base::{Code, Problem, PublicKey, SecretKey};
+use byway_http::client::Client;
+use byway_wire::SignedRecord;
+use futures_util::{FutureExt, future::BoxFuture};
+
+use super::Directory;
+
+/// One or more replicas of messaging discovery, tried in turn; the one that answered last is asked first.
+#[derive(Debug)]
+pub struct HttpDirectory {
+    replicas: Vec<Client>,
+    preferred: AtomicUsize,
+}
+
+impl HttpDirectory {
+    /// Talks to the services at the base URLs `urls`, as `identity`.
+    ///
+    /// # Errors
+    /// If `urls` is empty or one of them is no URL.
+    pub fn new<S: AsRef<str>>(urls: &[S], identity: &SecretKey) -> Result<Self, Problem> {
+        if urls.is_empty() {
+            return Err(Problem::new(Code::Config, "cannot use messaging discovery", "no URL is given"));
+        }
+        let client = |url: &S| Client::new(url.as_ref(), Some(identity.clone()), None);
+        let replicas = urls.iter().map(client).collect::<Result<_, _>>()?;
+        Ok(Self { replicas, preferred: AtomicUsize::new(0) })
+    }
+
+    /// Asks one replica after the other until one gives an answer, good or bad.
+    async fn ask<E>(&self, path: E::Path, query: E::Query, body: E::Request) -> Result<E::Reply, Problem>
+    where
+        E: Endpoint<Path: Clone, Query: Clone, Request: Clone>,
+    {
+        let first = self.preferred.load(Ordering::Relaxed);
+        let mut failure = None;
+        for offset in 0..self.replicas.len() {
+            let index = (first + offset) % self.replicas.len();
+            match self.replicas[index].call::<E>(path.clone(), query.clone(), body.clone()).await {
+                Err(problem) if is_of_the_replica(problem.code) => failure = Some(problem),
+                answer => {
+                    self.preferred.store(index, Ordering::Relaxed);
+                    return answer;
+                }
+            }
+        }
+        Err(failure.expect("there is at least one replica, and each failed"))
+    }
+}
+
+/// Whether another replica may do better.
+fn is_of_the_replica(code: Code) -> bool {
+    matches!(
+        code,
+        Code::ServiceUnreachable | Code::Timeout | Code::NotReady | Code::Internal | Code::Protocol
+    )
+}
+
+impl Directory for HttpDirectory {
+    fn look_up(&self, keys: Vec<PublicKey>) -> BoxFuture<'_, Result<Vec<SignedRecord>, Problem>> {
+        async move {
+            let keys = Bounded::try_from(keys)
+                .map_err(|error| Problem::new(Code::TooLarge, "cannot look records up", error))?;
+            Ok(self.ask::<LookUpRecords>((), (), LookUpRequest { keys }).await?.records)
+        }
+        .boxed()
+    }
+
+    fn servers(&self) -> BoxFuture<'_, Result<Vec<SignedRecord>, Problem>> {
+        async move { Ok(self.ask::<ListServers>((), ServersQuery::default(), ()).await?.items) }.boxed()
+    }
+
+    fn publish(&self, record: SignedRecord) -> BoxFuture<'_, Result<(), Problem>> {
+        async move {
+            let path = RecordPath { key: record.record.subject };
+            self.ask::<PutRecord>(path, (), record).await
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,243 @@
+//! The connection to one messaging server.
+
+mod gate;
+mod queue;
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::BytesMut;
+use byway_base::limits::{CONNECT_TIMEOUT, TRANSPORT_PING_INTERVAL, TRANSPORT_SILENCE};
+use byway_messaging::KeyMemo;
+use byway_net::{Expect, tcp, virtual_path::WakerSlot};
+use byway_wire::messaging::Frame;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::{alpn::ALPN_SERVER, config::ServerAddress, hub::Hub, pipe::TlsPipe};
+
+pub(crate) use gate::Gate;
+pub(crate) use queue::SendQueue;
+
+/// A socket that takes nothing for this long counts as standing still: packets for it are dropped from then on. Longer
+/// than a busy machine pauses, shorter than QUIC's patience.
+const STALL: Duration = Duration::from_millis(250);
+/// Reads and writes of one poll, after which other tasks have their turn.
+const ROUNDS: usize = 16;
+
+/// Why a link ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LinkError {
+    /// It never came up.
+    #[error(transparent)]
+    Connect(#[from] tcp::ConnectError),
+    /// It broke.
+    #[error("the connection broke: {0}")]
+    Broken(#[from] io::Error),
+    /// The server closed it.
+    #[error("the server closed the connection")]
+    Closed,
+    /// The server sent something that is no frame.
+    #[error("the server sent what is no frame: {0}")]
+    Protocol(#[from] byway_wire::DecodeError),
+    /// Nothing was heard for too long.
+    #[error("the server was silent for {TRANSPORT_SILENCE:?}")]
+    Silent,
+}
+
+/// Connects to a server and carries packets until the connection ends or `cancel` asks for the end.
+pub(crate) async fn run(
+    hub: Arc<Hub>,
+    server: ServerAddress,
+    cancel: CancellationToken,
+) -> Option<LinkError> {
+    let expect = Expect::Exactly(server.key);
+    let connecting = tcp::connect(server.address, &hub.identity, expect, ALPN_SERVER, CONNECT_TIMEOUT);
+    let connection = tokio::select! {
+        () = cancel.cancelled() => return None,
+        connection = connecting => connection,
+    };
+    let pipe = match connection {
+        Ok(connection) => TlsPipe::new(connection),
+        Err(error) => return Some(error.into()),
+    };
+    let queue = SendQueue::new(hub.gate.clone());
+    hub.link_up(server.key, queue.clone());
+    let mut link = Box::pin(Link::new(hub, server, pipe, queue));
+    tokio::select! {
+        () = cancel.cancelled() => {
+            link.farewell().await;
+            None
+        }
+        error = std::future::poll_fn(|cx| link.poll(cx)) => Some(error),
+    }
+}
+
+struct Link {
+    hub: Arc<Hub>,
+    server: ServerAddress,
+    pipe: TlsPipe,
+    queue: Arc<SendQueue>,
+    memo: KeyMemo,
+    arrived: BytesMut,
+    room: WakerSlot,
+    outgoing: Vec<u8>,
+    written: usize,
+    origin: Instant,
+    heard: Instant,
+    next_ping: Instant,
+    progress: Instant,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Link {
+    fn new(hub: Arc<Hub>, server: ServerAddress, pipe: TlsPipe, queue: Arc<SendQueue>) -> Self {
+        let now = Instant::now();
+        Self {
+            room: hub.inbound.slot(),
+            hub,
+            server,
+            pipe,
+            queue,
+            memo: KeyMemo::default(),
+            arrived: BytesMut::new(),
+            outgoing: Vec::new(),
+            written: 0,
+            origin: now,
+            heard: now,
+            next_ping: now,
+            progress: now,
+            timer: Box::pin(sleep_until(now)),
+        }
+    }
+
+    /// Ready when the link is over.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<LinkError> {
+        for _ in 0..ROUNDS {
+            if let Err(error) = self.tend() {
+                return Poll::Ready(error);
+            }
+            let wrote = match self.poll_write(cx) {
+                Poll::Ready(Err(error)) => return Poll::Ready(error.into()),
+                write => write.is_ready(),
+            };
+            let read = match self.poll_read(cx) {
+                Poll::Ready(Err(error)) => return Poll::Ready(error),
+                read => read.is_ready(),
+            };
+            if !wrote && !read {
+                return self.poll_timer(cx);
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Writes once. Pending if there is nothing to write or no room for it.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.written == self.outgoing.len() {
+            self.outgoing.clear();
+            self.written = 0;
+            if self.queue.poll_take(cx, &mut self.outgoing).is_pending() {
+                // Idle links keep no buffer.
+                self.outgoing = Vec::new();
+                return match self.pipe.poll_flush(cx) {
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                    _ => Poll::Pending,
+                };
+            }
+            self.progress = Instant::now();
+        }
+        let rest = [IoSlice::new(&self.outgoing[self.written..])];
+        let taken = std::task::ready!(self.pipe.poll_write(cx, &rest))?;
+        self.written += taken;
+        self.progress = Instant::now();
+        self.queue.sent(taken);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads once and hands on what arrived. Pending if nothing did, or the endpoint has no room.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+        std::task::ready!(self.hub.inbound.poll_room(cx, &self.room));
+        if std::task::ready!(self.pipe.poll_read(cx, &mut self.arrived)).map_err(LinkError::Broken)? == 0 {
+            return Poll::Ready(Err(LinkError::Closed));
+        }
+        self.heard = Instant::now();
+        let mut frames = Vec::new();
+        while let Some(frame) = self.memo.take(&mut self.arrived)? {
+            match frame {
+                Frame::Ping(token) => self.queue.push_control(&Frame::Pong(token)),
+                Frame::Pong(token) => self.measured(token),
+                frame => frames.push(frame),
+            }
+        }
+        if self.arrived.is_empty() {
+            // Idle links keep no buffer, and busy ones get a fresh one anyway: this one is out in slices.
+            self.arrived = BytesMut::new();
+        }
+        if !frames.is_empty() {
+            self.hub.received(self.server.key, frames);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The token of a ping is the time when it was sent.
+    fn measured(&self, token: u64) {
+        if let Some(rtt) = self.origin.elapsed().checked_sub(Duration::from_nanos(token)) {
+            self.hub.with_core(|core, _| core.link_rtt(self.server.key, rtt));
+            self.hub.work.notify_one();
+        }
+    }
+
+    fn is_writing(&self) -> bool {
+        self.written < self.outgoing.len()
+    }
+
+    /// Does what time asks for.
+    fn tend(&mut self) -> Result<(), LinkError> {
+        let now = Instant::now();
+        if now - self.heard >= TRANSPORT_SILENCE {
+            return Err(LinkError::Silent);
+        }
+        if now >= self.next_ping {
+            self.next_ping = now + TRANSPORT_PING_INTERVAL;
+            let token = u64::try_from((now - self.origin).as_nanos()).unwrap_or(u64::MAX);
+            self.queue.push_control(&Frame::Ping(token));
+        }
+        if self.is_writing() && now - self.progress >= STALL {
+            self.queue.stall();
+        }
+        Ok(())
+    }
+
+    /// Sleeps until time asks for something.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<LinkError> {
+        let stall =
+            self.is_writing().then_some(self.progress + STALL).filter(|stall| *stall > Instant::now());
+        let wake = self.next_ping.min(self.heard + TRANSPORT_SILENCE);
+        self.timer.as_mut().reset(stall.map_or(wake, |stall| wake.min(stall)));
+        if self.timer.as_mut().poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    async fn farewell(&mut self) {
+        let close = std::future::poll_fn(|cx| {
+            while self.is_writing() {
+                std::task::ready!(self.poll_write(cx))?;
+            }
+            let _ = self.poll_write(cx)?;
+            self.pipe.poll_close(cx)
+        });
+        // Whoever does not take it within this time learns from the closed socket.
+        if !matches!(tokio::time::timeout(STALL, close).await, Ok(Ok(()))) {
+            tracing::debug!(server = ?self.server.key, "link closed without a farewell");
+        }
+    }
+}

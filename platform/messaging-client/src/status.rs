@@ -1,0 +1,113 @@
+//! What a client reports about itself.
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use byway_base::{Problem, PublicKey};
+use byway_messaging::{ClientCore, LinkState, ServerView};
+use parking_lot::Mutex;
+
+/// A snapshot of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Whose client it is.
+    pub key: PublicKey,
+    /// Whether at least one server is connected.
+    pub connected: bool,
+    /// The servers that the contact record names.
+    pub delegated: Vec<PublicKey>,
+    /// Every server that is connected, being connected, or configured.
+    pub servers: Vec<ServerStatus>,
+    /// What does not work at present.
+    pub problems: Vec<Problem>,
+}
+
+/// One server of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerStatus {
+    /// Its key.
+    pub key: PublicKey,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Where it stands or who runs it; empty if unknown.
+    pub region: String,
+    /// The state of the connection.
+    pub state: ServerState,
+    /// Whether the client stays connected to it; others serve single peers.
+    pub home: bool,
+    /// The last measured round trip.
+    pub rtt: Option<Duration>,
+}
+
+/// The state of the connection to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerState {
+    /// Not connected; an attempt comes when it is needed and the pause is over.
+    Down,
+    /// Being connected.
+    Connecting,
+    /// Connected.
+    Up,
+    /// Connected, but about to be left because it drains.
+    Draining,
+}
+
+impl Status {
+    pub(crate) fn of(key: PublicKey, core: &ClientCore, problems: Vec<Problem>) -> Self {
+        Self {
+            key,
+            connected: core.is_connected(),
+            delegated: core.delegated().to_vec(),
+            servers: core.servers().map(ServerStatus::from).collect(),
+            problems,
+        }
+    }
+}
+
+impl From<ServerView> for ServerStatus {
+    fn from(view: ServerView) -> Self {
+        let state = match view.link {
+            LinkState::Down { .. } => ServerState::Down,
+            LinkState::Connecting => ServerState::Connecting,
+            LinkState::Up if view.draining => ServerState::Draining,
+            LinkState::Up => ServerState::Up,
+        };
+        let info = view.info;
+        Self {
+            key: info.key,
+            address: info.address,
+            region: info.region,
+            state,
+            home: view.home,
+            rtt: view.rtt,
+        }
+    }
+}
+
+/// Problems that last, one per topic. Logs each once when it appears and once when it is over.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Board {
+    problems: Arc<Mutex<BTreeMap<String, Problem>>>,
+}
+
+impl Board {
+    /// States the problem of a topic, or that there is none.
+    pub(crate) fn set(&self, topic: &str, problem: Option<Problem>) {
+        let mut problems = self.problems.lock();
+        match problem {
+            Some(problem) => {
+                let known = problems.get(topic).is_some_and(|known| known.code == problem.code);
+                if !known {
+                    tracing::warn!(topic, %problem, "messaging problem");
+                }
+                problems.insert(topic.to_owned(), problem);
+            }
+            None if problems.remove(topic).is_some() => tracing::info!(topic, "messaging problem is over"),
+            None => {}
+        }
+    }
+
+    /// Every problem, by topic.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        self.problems.lock().values().cloned().collect()
+    }
+}
