@@ -1,0 +1,82 @@
+//! Why a node does not obey.
+
+use byway_base::{Code, Port, TransportId};
+use byway_wire::{route_request::RequestError, setup::Failure};
+
+/// Why a setup message is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The sender is no trusted setup node.
+    #[error("the sender is not among this node's trusted setup nodes")]
+    Untrusted,
+    /// The setup node holds as many rules here as one may.
+    #[error("the setup node's quota of rules is used up")]
+    SetupNodeQuota,
+    /// The node holds as many rules as it may.
+    #[error("the node's quota of rules is used up")]
+    NodeQuota,
+    /// The route id was used before.
+    #[error("the route id was used before")]
+    Replayed,
+    /// There is no reservation to install from, or nothing installed to confirm.
+    #[error("nothing is reserved for the route")]
+    NotReserved,
+    /// The route was reserved by another setup node.
+    #[error("the route belongs to another setup node")]
+    NotOwner,
+    /// The message does not follow from the state of the route.
+    #[error("the route is already installed")]
+    OutOfOrder,
+    /// The reservation names no transport, or the same one for both directions.
+    #[error("the reservation must name one transport, or two different ones")]
+    Shape,
+    /// A transport is not up.
+    #[error("transport {0} is not up here")]
+    TransportDown(TransportId),
+    /// The node is to be an end or an intermediate, which does not fit what was reserved, or a label is zero.
+    #[error("the role does not fit the reservation")]
+    Role,
+    /// The node is to be the source of a route that it does not await.
+    #[error("this node does not await such a route")]
+    NotExpected,
+    /// The node is to be the destination of a request to another node or from itself.
+    #[error("the request is not addressed to this node")]
+    NotAddressed,
+    /// The request does not verify.
+    #[error(transparent)]
+    Request(RequestError),
+    /// Nothing listens on the port.
+    #[error("nothing listens on port {0}")]
+    NoListener(Port),
+    /// The source of random labels repeats itself.
+    #[error("no unused label could be drawn")]
+    NoLabel,
+}
+
+impl Refusal {
+    /// The stable code of the answer.
+    #[must_use]
+    pub const fn code(self) -> Code {
+        match self {
+            Self::Untrusted => Code::UntrustedSetup,
+            Self::SetupNodeQuota | Self::NodeQuota => Code::Limit,
+            Self::Replayed => Code::Replayed,
+            Self::NotReserved => Code::NotFound,
+            Self::NotOwner | Self::NotExpected | Self::NotAddressed => Code::Denied,
+            Self::OutOfOrder => Code::Conflict,
+            Self::Shape | Self::Role => Code::Protocol,
+            Self::TransportDown(_) => Code::TransportDown,
+            Self::Request(RequestError::Signature) => Code::BadSignature,
+            Self::Request(RequestError::Expired) => Code::ClockSkew,
+            Self::Request(RequestError::Digest | RequestError::Path) => Code::BadPath,
+            Self::NoListener(_) => Code::NoListener,
+            Self::NoLabel => Code::Internal,
+        }
+    }
+
+    /// The answer.
+    #[must_use]
+    pub fn failure(self) -> Failure {
+        Failure { code: self.code(), why: self.to_string() }
+    }
+}

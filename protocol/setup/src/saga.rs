@@ -1,0 +1,329 @@
+//! One route request taken through its steps by a setup node.
+//!
+//! Drive it so: carry out every [`Saga::poll_action`], report each call's end with [`Saga::handle_reply`], call
+//! [`Saga::handle_timeout`] when [`Saga::poll_timeout`] has come, answer the source as soon as there is a
+//! [`Saga::outcome`], and drop the saga when it [`Saga::is_finished`].
+
+mod member;
+mod step;
+
+use std::{collections::VecDeque, fmt};
+
+use byway_base::{
+    Code, Moment, PublicKey, RouteId, UnixTime,
+    limits::{SETUP_STEP_TIMEOUT, SETUP_TIMEOUT},
+};
+use byway_wire::{
+    Hop, SignedRouteRequest,
+    route_request::RequestError,
+    setup::{Failure, NodeMessage, Reply},
+};
+
+use member::{Call, Member};
+pub use step::Step;
+
+/// Names one call of one saga, so that a late reply cannot be taken for the answer to a later call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(u32);
+
+/// What the shell is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Send `message` to `node` and report the end of it under the same id. The saga gives up on the call by itself
+    /// after [`SETUP_STEP_TIMEOUT`].
+    Call {
+        /// Names the call.
+        call: CallId,
+        /// Whom to ask.
+        node: PublicKey,
+        /// What to ask.
+        message: NodeMessage,
+    },
+}
+
+/// Why a call brought no reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CallFailure {
+    /// The node could not be reached, or the connection broke.
+    #[error("it could not be reached")]
+    Unreachable,
+    /// It did not answer in time.
+    #[error("it did not answer in time")]
+    Timeout,
+    /// It answered something that is no reply.
+    #[error("its answer is not a reply of this protocol")]
+    Malformed,
+}
+
+/// How a saga ended, for its source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The route is installed and confirmed on every node.
+    Established,
+    /// It is not, and every node that could be reached has given back what it held; leases cover the others.
+    Failed(Failure),
+}
+
+/// One route request on its way through the steps. Deterministic: the same inputs give the same actions.
+///
+/// # Undo
+/// After a failure every node that may hold something is told to undo, all in parallel, each as soon as no other call to
+/// it is under way, so that the undo overtakes nothing. A call that timed out may still arrive after the undo. It does no
+/// harm: install and confirm find no reservation any more, and a late reservation lapses with its lease. A failed undo
+/// is sent once more; after that the leases do the work.
+///
+/// Every node that was asked may hold something, unless it refused to reserve. That one is left alone: it may have
+/// refused because the id names a route that it already has, and whoever asks for a second route under the id of a
+/// first must not get the first one undone.
+///
+/// # Deadlines
+/// Each call has [`SETUP_STEP_TIMEOUT`]. The steps up to confirm share [`SETUP_TIMEOUT`] less one step, which is kept
+/// for the first undo, so that the source has its answer within [`SETUP_TIMEOUT`] either way. The second undo may go on
+/// after the answer.
+#[derive(Debug)]
+pub struct Saga {
+    request: SignedRouteRequest,
+    members: Vec<Member>,
+    step: Step,
+    failed_in: Option<Step>,
+    failure: Option<Failure>,
+    established: bool,
+    answer_due: Moment,
+    answer_overdue: bool,
+    steps_end: Moment,
+    next_call: u32,
+    actions: VecDeque<Action>,
+}
+
+impl Saga {
+    /// Begins with [`Step::Check`]: `caller`, the key that the session proved, must be the source; the request must be
+    /// signed by it, fresh at `clock`, and about exactly these `hops`. If not, the saga has already failed, with nobody
+    /// asked.
+    #[must_use]
+    pub fn new(
+        now: Moment,
+        clock: UnixTime,
+        request: SignedRouteRequest,
+        hops: &[Hop],
+        caller: PublicKey,
+    ) -> Self {
+        let mut saga = Self {
+            request,
+            members: Vec::new(),
+            step: Step::Check,
+            failed_in: None,
+            failure: None,
+            established: false,
+            answer_due: now + SETUP_TIMEOUT,
+            answer_overdue: false,
+            steps_end: now + (SETUP_TIMEOUT - SETUP_STEP_TIMEOUT),
+            next_call: 0,
+            actions: VecDeque::new(),
+        };
+        match saga.check(clock, hops, caller) {
+            Ok(()) => {
+                saga.members = Member::along(hops);
+                saga.advance(now);
+            }
+            Err(failure) => saga.fail(now, failure),
+        }
+        saga
+    }
+
+    /// The route that the request asks for.
+    #[must_use]
+    pub const fn route(&self) -> RouteId {
+        self.request.request.route
+    }
+
+    /// The step under way; after a failure [`Step::Undo`].
+    #[must_use]
+    pub const fn step(&self) -> Step {
+        self.step
+    }
+
+    /// The step that failed, if one did.
+    #[must_use]
+    pub const fn failed_in(&self) -> Option<Step> {
+        self.failed_in
+    }
+
+    /// The next thing to do; call until none is left.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] is due; none once the saga is finished.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        if self.is_finished() {
+            return None;
+        }
+        let answer = (!self.answer_overdue).then_some(self.answer_due);
+        self.members.iter().filter_map(|member| member.call.map(|call| call.deadline)).chain(answer).min()
+    }
+
+    /// Takes the end of a call. One that is no longer under way, because it timed out, is ignored.
+    pub fn handle_reply(&mut self, now: Moment, call: CallId, result: Result<Reply, CallFailure>) {
+        let ended = |member: &mut Member| member.call.take_if(|under_way| under_way.id == call);
+        let ended = self.members.iter_mut().enumerate().find_map(|(at, member)| Some((at, ended(member)?)));
+        let Some((position, call)) = ended else { return };
+        match (call.step, &result) {
+            (Step::Undo, Ok(Reply::Done {})) | (Step::Reserve, Ok(Reply::Failed { .. })) => {
+                self.members[position].holds_nothing();
+            }
+            _ => {}
+        }
+        if self.step != Step::Undo {
+            self.step_answered(now, position, result);
+        }
+        self.advance(now);
+    }
+
+    /// Ends the calls whose time is over.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        self.answer_overdue |= self.answer_due <= now;
+        let overdue =
+            self.members.iter().filter_map(|member| member.call.filter(|call| call.deadline <= now));
+        let overdue: Vec<_> = overdue.map(|call| call.id).collect();
+        for call in overdue {
+            self.handle_reply(now, call, Err(CallFailure::Timeout));
+        }
+    }
+
+    /// What to tell the source, once that is known: at once when the route stands; after a failure when every node has
+    /// undone, or has failed to twice, or the source's time is over.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        if self.established {
+            return Some(Outcome::Established);
+        }
+        let failure = self.failure.as_ref()?;
+        (self.is_finished() || self.answer_overdue).then(|| Outcome::Failed(failure.clone()))
+    }
+
+    /// Whether nothing is left to do.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.established || (self.failure.is_some() && self.members.iter().all(Member::is_settled))
+    }
+
+    /// The nodes that may hold something after a failure because no undo reached them; their leases end it.
+    pub fn not_undone(&self) -> impl Iterator<Item = PublicKey> {
+        let failed = self.failure.is_some();
+        self.members.iter().filter(move |member| failed && member.may_hold()).map(|member| member.key)
+    }
+
+    fn check(&self, clock: UnixTime, hops: &[Hop], caller: PublicKey) -> Result<(), Failure> {
+        if self.request.request.source.key != caller {
+            let why = "only the source of a route may ask for it";
+            return Err(Failure { code: Code::Denied, why: why.to_owned() });
+        }
+        let verified = self.request.verify_with_path(clock, hops);
+        verified.map_err(|error| Failure { code: request_code(error), why: error.to_string() })
+    }
+
+    /// Takes the answer to a call of the present step.
+    fn step_answered(&mut self, now: Moment, position: usize, result: Result<Reply, CallFailure>) {
+        let reserving = self.step == Step::Reserve;
+        let member = &mut self.members[position];
+        let failure = match result {
+            Ok(Reply::Reserved { forward, backward })
+                if reserving && member.take_labels(forward, backward) =>
+            {
+                return;
+            }
+            Ok(Reply::Done {}) if !reserving => return,
+            Ok(Reply::Failed { failure }) => self.blame(position, failure.code, failure.why),
+            Ok(_) => self.blame(position, Code::Protocol, "it answered something else than was asked"),
+            Err(failure) => self.blame(position, failure_code(failure), failure),
+        };
+        self.fail(now, failure);
+    }
+
+    /// A failure that names the step and the node.
+    fn blame(&self, position: usize, code: Code, why: impl fmt::Display) -> Failure {
+        let node = self.members[position].key.short();
+        Failure { code, why: format!("{} at {node}: {why}", self.step) }
+    }
+
+    /// Turns to undoing.
+    fn fail(&mut self, now: Moment, failure: Failure) {
+        if self.failure.is_some() {
+            return;
+        }
+        self.failed_in = Some(self.step);
+        self.failure = Some(failure);
+        self.step = Step::Undo;
+        self.advance(now);
+    }
+
+    /// Moves on as far as the answers allow.
+    fn advance(&mut self, now: Moment) {
+        if self.step == Step::Undo {
+            return self.undo(now);
+        }
+        while !self.established && self.members.iter().all(|member| member.call.is_none()) {
+            match self.step.next() {
+                None => self.established = true,
+                Some(step) => {
+                    self.step = step;
+                    self.ask(now);
+                }
+            }
+            if self.step == Step::Undo {
+                return;
+            }
+        }
+    }
+
+    /// Asks every node of the present step.
+    fn ask(&mut self, now: Moment) {
+        if self.steps_end <= now {
+            let why = format!("there was no time left for the step `{}`", self.step);
+            return self.fail(now, Failure { code: Code::Timeout, why });
+        }
+        let deadline = self.steps_end.min(now + SETUP_STEP_TIMEOUT);
+        for position in self.step.members(self.members.len()) {
+            self.call(position, deadline);
+        }
+    }
+
+    /// Sends undo to every node that may get it now.
+    fn undo(&mut self, now: Moment) {
+        for position in 0..self.members.len() {
+            if self.members[position].wants_undo() {
+                self.members[position].undo_begins();
+                self.call(position, now + SETUP_STEP_TIMEOUT);
+            }
+        }
+    }
+
+    fn call(&mut self, position: usize, deadline: Moment) {
+        let message = self
+            .step
+            .message(&self.members, position, &self.request)
+            .expect("labels were checked against the positions when they were taken");
+        let id = CallId(self.next_call);
+        self.next_call += 1;
+        let member = &mut self.members[position];
+        member.asked(Call { id, step: self.step, deadline });
+        self.actions.push_back(Action::Call { call: id, node: member.key, message });
+    }
+}
+
+const fn request_code(error: RequestError) -> Code {
+    match error {
+        RequestError::Signature => Code::BadSignature,
+        RequestError::Expired => Code::ClockSkew,
+        RequestError::Digest | RequestError::Path => Code::BadPath,
+    }
+}
+
+const fn failure_code(failure: CallFailure) -> Code {
+    match failure {
+        CallFailure::Unreachable => Code::PeerUnreachable,
+        CallFailure::Timeout => Code::Timeout,
+        CallFailure::Malformed => Code::Protocol,
+    }
+}

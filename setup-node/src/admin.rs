@@ -1,0 +1,82 @@
+//! The administrator's view: what routes there are, and their removal.
+
+use byway_api::{
+    Page, page_limit,
+    setup_node::{DeleteRoute, GetRoute, GetSetupStats, ListRoutes, RouteView, SetupStats},
+};
+use byway_base::{Code, Problem, PublicKey, RouteId};
+use byway_http::server::{Call, Handle};
+
+use crate::{NodeCaller, clock::Clock, removal::remove, setups::Setups};
+
+/// Answers administrators.
+pub(crate) struct Api<C> {
+    setups: Setups<C>,
+    administrators: Vec<PublicKey>,
+}
+
+impl<C> Api<C> {
+    pub(crate) fn new(setups: Setups<C>, administrators: Vec<PublicKey>) -> Self {
+        Self { setups, administrators }
+    }
+
+    fn check(&self, caller: PublicKey) -> Result<(), Problem> {
+        if self.administrators.contains(&caller) {
+            return Ok(());
+        }
+        let why = format!("{} is not among the setup node's `administrators`", caller.short());
+        Err(Problem::new(Code::Denied, "cannot look at or change routes", why))
+    }
+}
+
+impl<C: NodeCaller> Handle<ListRoutes> for Api<C> {
+    async fn handle(&self, call: Call<ListRoutes>) -> Result<Page<RouteView>, Problem> {
+        self.check(call.caller)?;
+        let after = match call.query.cursor {
+            Some(cursor) => Some(cursor.parse::<RouteId>().map_err(|_| {
+                Problem::new(Code::Usage, "cannot list routes", "`cursor` is not from a former page's `next`")
+            })?),
+            None => None,
+        };
+        let limit = page_limit(call.query.limit);
+        let (items, more) = self.setups.routes().list(after, limit, Clock::unix());
+        let next = items.last().filter(|_| more).map(|view| view.id.to_string());
+        Ok(Page { items, next })
+    }
+}
+
+impl<C: NodeCaller> Handle<GetRoute> for Api<C> {
+    async fn handle(&self, call: Call<GetRoute>) -> Result<RouteView, Problem> {
+        self.check(call.caller)?;
+        self.setups.routes().get(call.path.id, Clock::unix()).ok_or_else(|| {
+            let what = format!("cannot show the route {}", call.path.id);
+            Problem::new(Code::NotFound, what, "this setup node knows no route of this id")
+        })
+    }
+}
+
+impl<C: NodeCaller> Handle<DeleteRoute> for Api<C> {
+    async fn handle(&self, call: Call<DeleteRoute>) -> Result<(), Problem> {
+        self.check(call.caller)?;
+        tracing::info!(route = %call.path.id, by = %call.caller.short(), "an administrator removes a route");
+        remove(&self.setups, call.path.id).await
+    }
+}
+
+impl<C: NodeCaller> Handle<GetSetupStats> for Api<C> {
+    async fn handle(&self, _: Call<GetSetupStats>) -> Result<SetupStats, Problem> {
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let [installed, refused, undone, removed] = self.setups.stats().counts();
+        Ok(SetupStats {
+            routes: count(self.setups.routes().count()),
+            under_way: count(self.setups.under_way()),
+            installed,
+            refused,
+            undone,
+            removed,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! For tests: nodes with rule books in memory, reached without a network.
+
+use std::{collections::BTreeMap, future::pending, sync::Arc};
+
+use byway_base::{
+    OverlayAddress, Port, PublicKey, RouteId, SecretKey, TransportId, TransportType,
+    limits::ROUTE_REQUEST_TTL,
+};
+use byway_setup::{CallFailure, Effect, Quotas, RuleBook, Surroundings};
+use byway_wire::{
+    Hop, RouteRequest, SignedRouteRequest,
+    route_request::path_digest,
+    setup::{NodeMessage, Reply},
+};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::{NodeCaller, clock::Clock};
+
+pub(crate) const PORT: Port = Port(80);
+
+pub(crate) fn secret(seed: u8) -> SecretKey {
+    SecretKey::from_seed([seed; 32])
+}
+
+/// A row of nodes that trust the key of `secret(200)`.
+#[derive(Clone)]
+pub(crate) struct Network(Arc<Row>);
+
+struct Row {
+    clock: Clock,
+    secrets: Vec<SecretKey>,
+    hops: Vec<Hop>,
+    nodes: Mutex<BTreeMap<PublicKey, (RuleBook, usize)>>,
+    mood: watch::Sender<Mood>,
+}
+
+/// What becomes of calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    /// They are answered.
+    Answering,
+    /// They wait for a better mood.
+    Waiting,
+    /// One node never answers.
+    Deaf(PublicKey),
+}
+
+/// Everything is up, every port is listened on, labels count up.
+struct Anything(u32);
+
+impl Surroundings for Anything {
+    fn has_transport(&self, _: TransportId) -> bool {
+        true
+    }
+
+    fn has_listener(&self, _: Port) -> bool {
+        true
+    }
+
+    fn was_used(&self, _: RouteId) -> bool {
+        true
+    }
+
+    fn draw(&mut self) -> u32 {
+        self.0 += 1;
+        self.0
+    }
+}
+
+impl Network {
+    pub(crate) fn row(hops: u8) -> Self {
+        let secrets: Vec<_> = (1..=hops + 1).map(secret).collect();
+        let tcp = TransportType::new("tcp").expect("a valid name");
+        let hops = secrets.windows(2).map(|pair| {
+            let (from, to) = (pair[0].public(), pair[1].public());
+            Hop { transport: TransportId::derive(&from, &to, &tcp), from, to }
+        });
+        let hops = hops.collect();
+        let nodes = secrets.iter().map(SecretKey::public);
+        let book = |key| (key, (RuleBook::new(key, [secret(200).public()], Quotas::default()), 0));
+        let nodes = Mutex::new(nodes.map(book).collect());
+        let mood = watch::Sender::new(Mood::Answering);
+        Self(Arc::new(Row { clock: Clock::start(), secrets, hops, nodes, mood }))
+    }
+
+    pub(crate) fn source(&self) -> PublicKey {
+        self.0.secrets[0].public()
+    }
+
+    pub(crate) fn destination(&self) -> PublicKey {
+        self.0.secrets[self.0.secrets.len() - 1].public()
+    }
+
+    pub(crate) fn hops(&self) -> Vec<Hop> {
+        self.0.hops.clone()
+    }
+
+    pub(crate) fn set(&self, mood: Mood) {
+        self.0.mood.send_replace(mood);
+    }
+
+    /// Rules in all forwarders.
+    pub(crate) fn rules(&self) -> usize {
+        self.0.nodes.lock().values().map(|(_, rules)| rules).sum()
+    }
+
+    /// A request that the source awaits.
+    pub(crate) fn request(&self, route: u8) -> SignedRouteRequest {
+        let request = RouteRequest {
+            route: RouteId::from_bytes([route; 16]),
+            source: OverlayAddress { key: self.source(), port: Port(40_000) },
+            destination: OverlayAddress { key: self.destination(), port: PORT },
+            path: path_digest(&self.0.hops),
+            expires: Clock::unix().plus(ROUTE_REQUEST_TTL),
+        };
+        let signed = request.sign(&self.0.secrets[0]);
+        let mut nodes = self.0.nodes.lock();
+        let (book, _) = nodes.get_mut(&self.source()).expect("a node of the row");
+        book.expect(self.0.clock.now(), signed.clone(), self.0.hops[0].transport);
+        signed
+    }
+
+    fn deliver(&self, node: PublicKey, message: NodeMessage) -> Reply {
+        let mut nodes = self.0.nodes.lock();
+        let (book, rules) = nodes.get_mut(&node).expect("a node of the row");
+        let labels = &mut Anything(0);
+        let (reply, effects) =
+            book.handle(self.0.clock.now(), Clock::unix(), secret(200).public(), message, labels);
+        for effect in effects {
+            match effect {
+                Effect::Install(_) => *rules += 1,
+                Effect::Remove { .. } => *rules -= 1,
+                Effect::Activate { .. } => {}
+            }
+        }
+        reply
+    }
+}
+
+impl NodeCaller for Network {
+    async fn call(&self, node: PublicKey, message: NodeMessage) -> Result<Reply, CallFailure> {
+        let mut mood = self.0.mood.subscribe();
+        let mood = *mood.wait_for(|mood| *mood != Mood::Waiting).await.expect("the row outlives its calls");
+        if mood == Mood::Deaf(node) {
+            return pending().await;
+        }
+        Ok(self.deliver(node, message))
+    }
+}

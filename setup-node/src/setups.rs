@@ -1,0 +1,172 @@
+//! Route requests under way: admitted, driven, recorded, answered.
+
+use std::{sync::Arc, time::Instant};
+
+use byway_base::{Code, PublicKey};
+use byway_service_kit::Check;
+use byway_setup::{Outcome, Saga, Step};
+use byway_wire::{
+    Hop, SignedRouteRequest,
+    setup::{Failure, Reply},
+};
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    NodeCaller,
+    admission::{Admission, Bounds, Permit},
+    clock::Clock,
+    driver::drive,
+    routes::{Route, Routes},
+    stats::{Ending, Stats},
+};
+
+/// Takes route requests and answers each when its route stands or is undone. Cheap to clone.
+pub(crate) struct Setups<C>(Arc<Inner<C>>);
+
+struct Inner<C> {
+    caller: C,
+    clock: Clock,
+    admission: Admission,
+    routes: Routes,
+    stats: Stats,
+    journal: Check,
+    tasks: TaskTracker,
+}
+
+impl<C: NodeCaller> Setups<C> {
+    /// `journal` is the readiness check that tells whether routes are being recorded.
+    pub(crate) fn new(caller: C, routes: Routes, bounds: Bounds, journal: Check) -> Self {
+        journal.ok();
+        Self(Arc::new(Inner {
+            caller,
+            clock: Clock::start(),
+            admission: Admission::new(bounds),
+            routes,
+            stats: Stats::default(),
+            journal,
+            tasks: TaskTracker::new(),
+        }))
+    }
+
+    /// Establishes the route that `caller`, the key that its session proved, asks for.
+    ///
+    /// Cancelling gives up the answer only; the request goes on to its end, and a route that its source never heard of
+    /// is never used, so that its leases end it.
+    pub(crate) async fn establish(
+        &self,
+        caller: PublicKey,
+        request: SignedRouteRequest,
+        hops: Vec<Hop>,
+    ) -> Reply {
+        let started = Instant::now();
+        let ending = match self.begin(caller, request, hops) {
+            Ok(outcome) => outcome.await.unwrap_or_else(|_| {
+                let why = "the request was given up midway".to_owned();
+                Ending::failed(Some(Step::Undo), Failure { code: Code::Internal, why })
+            }),
+            Err(failure) => Ending::failed(None, failure),
+        };
+        self.0.stats.ended(&ending, started.elapsed());
+        ending.reply()
+    }
+
+    /// Takes no more requests, and waits until those under way are over, undo included.
+    pub(crate) async fn drain(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    /// The routes known.
+    pub(crate) fn routes(&self) -> &Routes {
+        &self.0.routes
+    }
+
+    /// What happened since the start.
+    pub(crate) fn stats(&self) -> &Stats {
+        &self.0.stats
+    }
+
+    /// How many requests are under way.
+    pub(crate) fn under_way(&self) -> usize {
+        self.0.admission.under_way()
+    }
+
+    /// How nodes are reached.
+    pub(crate) fn caller(&self) -> &C {
+        &self.0.caller
+    }
+
+    /// Says whether routes are being recorded.
+    pub(crate) fn journal(&self) -> &Check {
+        &self.0.journal
+    }
+
+    fn begin(
+        &self,
+        caller: PublicKey,
+        request: SignedRouteRequest,
+        hops: Vec<Hop>,
+    ) -> Result<oneshot::Receiver<Ending>, Failure> {
+        if self.0.tasks.is_closed() {
+            let why = "this setup node is about to stop".to_owned();
+            return Err(Failure { code: Code::NotReady, why });
+        }
+        let full = |full| Failure { code: Code::Limit, why: format!("{full}") };
+        let permit = self.0.admission.admit(caller).map_err(full)?;
+        let unix = Clock::unix();
+        let saga = Saga::new(self.0.clock.now(), unix, request.clone(), &hops, caller);
+        if let Some(Outcome::Failed(failure)) = saga.outcome() {
+            return Err(failure);
+        }
+        let route = Route::new(&request, hops, unix);
+        self.0
+            .routes
+            .begin(route)
+            .map_err(|taken| Failure { code: Code::Replayed, why: taken.to_string() })?;
+        let (answer, outcome) = oneshot::channel();
+        self.0.tasks.spawn(Arc::clone(&self.0).run(saga, permit, answer));
+        Ok(outcome)
+    }
+}
+
+impl<C: NodeCaller> Inner<C> {
+    async fn run(self: Arc<Self>, mut saga: Saga, permit: Permit, answer: oneshot::Sender<Ending>) {
+        let route = saga.route();
+        drive(&mut saga, &self.caller, self.clock, async |outcome, step| {
+            match outcome {
+                Outcome::Established => {
+                    self.record(route).await;
+                    // A source that is gone has no use for the answer.
+                    let _ = answer.send(Ending::Established);
+                }
+                Outcome::Failed(failure) => {
+                    self.routes.fail(route);
+                    let _ = answer.send(Ending::failed(step, failure));
+                }
+            }
+        })
+        .await;
+        let left: Vec<_> = saga.not_undone().map(|node| node.short()).collect();
+        if !left.is_empty() {
+            tracing::debug!(%route, nodes = ?left, "not undone; the leases will do it");
+        }
+        drop(permit);
+    }
+
+    async fn record(&self, route: byway_base::RouteId) {
+        match self.routes.installed(route).await {
+            Ok(()) => self.journal.ok(),
+            Err(problem) => self.journal.degraded(problem.to_string()),
+        }
+    }
+}
+
+impl<C> Clone for Setups<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests;

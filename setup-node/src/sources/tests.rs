@@ -1,0 +1,120 @@
+use std::net::{Ipv4Addr, SocketAddr};
+
+use byway_messaging_client::ALPN_SETUP;
+use byway_net::{
+    Identity,
+    identity::{Expect, quinn_peer_key},
+    quic::QuicProfile,
+};
+use byway_service_kit::Health;
+use byway_wire::{SignedRouteRequest, setup::NodeMessage};
+use quinn::Endpoint;
+
+use super::*;
+use crate::{
+    messaging::exchange,
+    network::{Network, secret},
+    routes::Routes,
+};
+
+/// A connection from the key `secret(client)` to `secret(200)`, and the other end of it.
+async fn connected(client: u8) -> (Endpoints, Connection, Connection) {
+    let (server, client) = (Identity::new(secret(200)), Identity::new(secret(client)));
+    let profile = QuicProfile::messaging();
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let listening = Endpoint::server(profile.server_config(&server, &[ALPN_SETUP]), any).unwrap();
+    let dialling = Endpoint::client(any).unwrap();
+    let config = profile.client_config(&client, Expect::Exactly(server.public()), ALPN_SETUP);
+    let there = listening.local_addr().unwrap();
+    let dial = dialling.connect_with(config, there, "byway").unwrap();
+    let accept = async { listening.accept().await.unwrap().await };
+    let (near, far) = tokio::try_join!(dial, accept).unwrap();
+    (Endpoints { _listening: listening, _dialling: dialling }, near, far)
+}
+
+struct Endpoints {
+    _listening: Endpoint,
+    _dialling: Endpoint,
+}
+
+struct Served {
+    network: Network,
+    setups: Setups<Network>,
+    source: Connection,
+    stop: CancellationToken,
+    serving: tokio::task::JoinHandle<()>,
+    _endpoints: Endpoints,
+    _directory: tempfile::TempDir,
+}
+
+impl Served {
+    async fn to(source: u8) -> Self {
+        let (network, directory) = (Network::row(3), tempfile::tempdir().unwrap());
+        let routes = Routes::open(directory.path()).unwrap();
+        let setups = Setups::new(network.clone(), routes, Bounds::default(), Health::new().check("journal"));
+        let (endpoints, near, far) = connected(source).await;
+        let (stop, peer) = (CancellationToken::new(), quinn_peer_key(&far).unwrap());
+        let permit = Admission::new(Bounds::default()).admit(peer).unwrap();
+        let serving = tokio::spawn(serve_source(peer, far, setups.clone(), stop.clone(), permit));
+        Self { network, setups, source: near, stop, serving, _endpoints: endpoints, _directory: directory }
+    }
+
+    async fn ask(&self, request: SignedRouteRequest) -> Reply {
+        let message = SourceMessage::Establish { request, hops: self.network.hops() };
+        self.send(&encode_message(&message)).await
+    }
+
+    async fn send(&self, bytes: &[u8]) -> Reply {
+        decode_message(&exchange(&self.source, bytes).await.unwrap()).unwrap()
+    }
+}
+
+fn code(reply: &Reply) -> Option<Code> {
+    if let Reply::Failed { failure } = reply { Some(failure.code) } else { None }
+}
+
+#[tokio::test]
+async fn a_source_gets_its_route_and_many_at_once_over_one_connection() {
+    let served = Served::to(1).await;
+    let (a, b, c) = tokio::join!(
+        served.ask(served.network.request(1)),
+        served.ask(served.network.request(2)),
+        served.ask(served.network.request(3)),
+    );
+    assert_eq!([a, b, c], [Reply::Done {}, Reply::Done {}, Reply::Done {}]);
+    assert_eq!(served.network.rules(), 12);
+}
+
+#[tokio::test]
+async fn the_key_of_the_session_decides_who_asks_not_the_request() {
+    let served = Served::to(99).await;
+    let reply = served.ask(served.network.request(1)).await;
+    assert_eq!((code(&reply), served.network.rules()), (Some(Code::Denied), 0));
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_request_or_too_many_are_answered_and_the_connection_goes_on() {
+    let served = Served::to(1).await;
+    let node_message = NodeMessage::Undo { route: byway_base::RouteId::from_bytes([1; 16]) };
+    for garbage in [Vec::new(), vec![0; 100], vec![255; 100], encode_message(&node_message)] {
+        assert_eq!(code(&served.send(&garbage).await), Some(Code::Protocol));
+    }
+    assert_eq!(code(&served.send(&vec![1; SETUP_MESSAGE_MAX + 1]).await), Some(Code::TooLarge));
+    assert_eq!(served.ask(served.network.request(1)).await, Reply::Done {});
+}
+
+#[tokio::test]
+async fn a_request_under_way_when_the_service_stops_is_still_answered() {
+    let served = Served::to(1).await;
+    served.network.set(crate::network::Mood::Waiting);
+    let mut asking = Box::pin(served.ask(served.network.request(1)));
+    while served.setups.under_way() == 0 {
+        assert!(futures_util::poll!(asking.as_mut()).is_pending());
+        tokio::task::yield_now().await;
+    }
+    served.stop.cancel();
+    served.network.set(crate::network::Mood::Answering);
+    assert_eq!(asking.as_mut().await, Reply::Done {});
+    drop(asking);
+    served.serving.await.unwrap();
+}
