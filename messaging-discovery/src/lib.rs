@@ -1,1 +1,14 @@
 //! The directory of nodes' and servers' contact records.
+//!
+//! A record is signed by its subject and published by it alone; it vanishes when it expires. [`MessagingDiscovery`] is
+//! the service; the registry itself is `byway-store`.
+
+mod api;
+mod clock;
+mod config;
+mod keeper;
+mod service;
+
+pub use clock::Clock;
+pub use config::{Config, RawConfig, RawStore};
+pub use service::MessagingDiscovery;

@@ -1,0 +1,8 @@
+//! Messaging discovery over real HTTP, in this process: what honest nodes rely on, and what attackers try.
+
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking and say where they are")]
+
+mod fixture;
+mod publishing;
+mod reading;
+mod replicas;

@@ -1,0 +1,27 @@
+# Keeps one PostgreSQL server: $1 its binaries, $2 a directory of ours, $3 the port on loopback.
+# Takes orders on standard input, answers each with one line, and ends everything when the input ends.
+umask 077
+answer() { if "$@"; then echo ok; else echo failed; fi; }
+start() { "$binaries/pg_ctl" -D "$home/data" -s -w -t 60 -l "$home/log" -o "$options" start </dev/null >>"$home/log" 2>&1; }
+crash() { "$binaries/pg_ctl" -D "$home/data" -s -w -t 60 -m immediate stop </dev/null >>"$home/log" 2>&1; }
+create() { "$binaries/initdb" -D "$home/data" -U postgres -A trust -E UTF8 --locale=C --no-sync </dev/null >>"$home/log" 2>&1; }
+backends() {
+    "$binaries/psql" -h 127.0.0.1 -p "$port" -U postgres -d postgres -At \
+        -c "select pid from pg_stat_activity where datname = '$1'" </dev/null 2>>"$home/log"
+}
+slay() { pids=$(backends "$1") && [ -n "$pids" ] && kill -9 $pids; }
+
+binaries=$1 home=$2 port=$3
+options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$home -c fsync=off -c shared_buffers=16MB"
+trap '' HUP INT TERM
+answer eval 'create && start'
+while read -r order argument; do
+    case $order in
+        start) answer start ;;
+        crash) answer crash ;;
+        kill) answer slay "$argument" ;;
+        *) echo "unknown order $order" ;;
+    esac
+done
+crash
+rm -rf "$home/data"
