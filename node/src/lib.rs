@@ -1,1 +1,39 @@
 //! Forwards packets by rules and carries sessions; runs on every member of the overlay.
+//!
+//! [`Node`] is the whole of it in one process: programs embed it, the `node` service and the `byway` command wrap it.
+//! The data half is [`dataplane`] and one [`driver`] per transport; everything else is the control half, which touches
+//! the data half only through `Dataplane`'s methods.
+#![warn(missing_docs)]
+
+mod config;
+mod dataplane;
+mod dialer;
+mod driver;
+mod echo;
+mod events;
+mod group;
+mod groups;
+mod inbound;
+mod listeners;
+mod local;
+mod names;
+mod node;
+mod paths;
+mod reporting;
+mod service;
+mod session;
+mod setup;
+mod stream;
+mod telemetry;
+mod transports;
+mod view;
+
+pub use config::{Config, KeySource, RawConfig, ServiceAddress, Wanted};
+pub use dialer::{HopInfo, PathChoice, RouteInfo};
+pub use echo::{ECHO_PORT, Ping};
+pub use events::NodeEvent;
+pub use listeners::{Incoming, Listener};
+pub use node::Node;
+pub use service::NodeService;
+pub use stream::OverlayStream;
+pub use view::{SessionInfo, TransportInfo};

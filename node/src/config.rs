@@ -1,0 +1,185 @@
+//! What a node can be told.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+
+use byway_base::{Code, Problem, PublicKey, SecretKey};
+use byway_messaging_client::ServerAddress;
+use byway_service_kit::{Common, key_file};
+
+pub use crate::transports::Wanted;
+
+byway_service_kit::settings! {
+    /// What a node can be told. None of it is required: a node without services forwards for those who reach it.
+    pub struct RawConfig {
+        /// Address on which `tcp` transports are accepted; absent behind NAT, where the node only dials.
+        pub listen: Option<SocketAddr> = None, example "0.0.0.0:9070";
+        /// Address under which others reach `listen`, if it is another one.
+        pub public_address: Option<SocketAddr> = None, example "203.0.113.7:9070";
+        /// Base URL of transport discovery.
+        pub transport_discovery: Option<String> = None, example "http://127.0.0.1:9091";
+        /// Base URL of the route finder; with `KEY@` before it, only answers signed by that key count.
+        pub route_finder: Option<String> = None, example "http://127.0.0.1:9092";
+        /// Base URLs of messaging discovery, tried in turn.
+        pub messaging_discovery: Vec<String> = Vec::new(), example "http://127.0.0.1:9093";
+        /// Messaging servers to use beside those that discovery names, as KEY@IP:PORT.
+        pub messaging_servers: Vec<String> = Vec::new();
+        /// Keys of the setup nodes that may install rules here and are asked for routes, in this order.
+        pub trusted_setup_nodes: Vec<PublicKey> = Vec::new();
+        /// Transports to keep up, as TYPE:KEY or TYPE:KEY@IP:PORT.
+        pub transports: Vec<String> = Vec::new();
+        /// Whether the node forwards for others.
+        pub transit: bool = true;
+        /// Petnames, as NAME=KEY.
+        pub petnames: Vec<String> = Vec::new();
+        /// The local API's unix socket; `off` for none. Absent: `node.sock` in the data directory.
+        pub socket: Option<PathBuf> = None;
+    }
+}
+
+/// A service of the control plane: where it is, and the key that signs its answers if that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceAddress {
+    /// Base URL.
+    pub url: String,
+    /// Only answers signed by this key count.
+    pub key: Option<PublicKey>,
+}
+
+/// A node's valid configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Who the node is.
+    pub key: KeySource,
+    /// Where `tcp` transports are accepted, if they are.
+    pub listen: Option<SocketAddr>,
+    /// Where others reach `listen`, if not there.
+    pub public_address: Option<SocketAddr>,
+    /// Transport discovery.
+    pub transport_discovery: Option<ServiceAddress>,
+    /// The route finder.
+    pub route_finder: Option<ServiceAddress>,
+    /// Base URLs of messaging discovery.
+    pub messaging_discovery: Vec<String>,
+    /// Messaging servers known beforehand.
+    pub messaging_servers: Vec<ServerAddress>,
+    /// Setup nodes that are obeyed and asked.
+    pub trusted_setup_nodes: Vec<PublicKey>,
+    /// Transports to keep up.
+    pub transports: Vec<Wanted>,
+    /// Whether the node forwards for others.
+    pub transit: bool,
+    /// Names for keys.
+    pub petnames: BTreeMap<String, PublicKey>,
+    /// The local API's socket, if there is to be one.
+    pub socket: Option<PathBuf>,
+    /// How long sessions may take to end when the node stops.
+    pub drain: Duration,
+}
+
+impl Config {
+    /// A node that knows nothing and listens nowhere; for programs that embed one and fill in the rest.
+    #[must_use]
+    pub fn new(secret: SecretKey) -> Self {
+        Self {
+            key: KeySource::Given(secret),
+            listen: None,
+            public_address: None,
+            transport_discovery: None,
+            route_finder: None,
+            messaging_discovery: Vec::new(),
+            messaging_servers: Vec::new(),
+            trusted_setup_nodes: Vec::new(),
+            transports: Vec::new(),
+            transit: true,
+            petnames: BTreeMap::new(),
+            socket: None,
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Where a node's secret key comes from.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// A file, created on first start.
+    File(PathBuf),
+    /// The program that embeds the node.
+    Given(SecretKey),
+}
+
+impl KeySource {
+    /// The key.
+    ///
+    /// # Errors
+    /// If the file cannot be read or created, or others can read it.
+    pub fn load(&self) -> Result<SecretKey, Problem> {
+        match self {
+            Self::File(path) => key_file::load_or_create(path),
+            Self::Given(secret) => Ok(secret.clone()),
+        }
+    }
+}
+
+impl TryFrom<(RawConfig, &Common)> for Config {
+    type Error = Problem;
+
+    fn try_from((raw, common): (RawConfig, &Common)) -> Result<Self, Problem> {
+        let socket = match raw.socket {
+            Some(path) if path.as_os_str() == "off" => None,
+            Some(path) => Some(path),
+            None => Some(common.data_dir.join("node.sock")),
+        };
+        if raw.public_address.is_some() && raw.listen.is_none() {
+            return Err(wrong("public_address", "there is no `listen` that it could stand for"));
+        }
+        Ok(Self {
+            key: KeySource::File(common.key_file.clone()),
+            listen: raw.listen,
+            public_address: raw.public_address,
+            transport_discovery: service("transport_discovery", raw.transport_discovery)?,
+            route_finder: service("route_finder", raw.route_finder)?,
+            messaging_discovery: raw.messaging_discovery,
+            messaging_servers: each("messaging_servers", &raw.messaging_servers, messaging_server)?,
+            trusted_setup_nodes: raw.trusted_setup_nodes,
+            transports: each("transports", &raw.transports, str::parse)?,
+            transit: raw.transit,
+            petnames: each("petnames", &raw.petnames, petname)?.into_iter().collect(),
+            socket,
+            drain: common.drain_timeout,
+        })
+    }
+}
+
+fn wrong(key: &str, why: impl std::fmt::Display) -> Problem {
+    Problem::new(Code::Config, format!("cannot use `{key}`"), why)
+}
+
+fn each<T>(key: &str, texts: &[String], read: fn(&str) -> Result<T, String>) -> Result<Vec<T>, Problem> {
+    texts.iter().map(|text| read(text).map_err(|why| wrong(key, why))).collect()
+}
+
+/// `URL` or `KEY@URL`.
+fn service(name: &str, text: Option<String>) -> Result<Option<ServiceAddress>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let split = text.split_once('@').filter(|(key, _)| !key.contains('/'));
+    let Some((key, url)) = split else { return Ok(Some(ServiceAddress { url: text, key: None })) };
+    let key = key.parse().map_err(|error| wrong(name, format!("'{key}': {error}")))?;
+    Ok(Some(ServiceAddress { url: url.to_owned(), key: Some(key) }))
+}
+
+fn messaging_server(text: &str) -> Result<ServerAddress, String> {
+    let (key, address) = text.split_once('@').ok_or_else(|| format!("'{text}' is not KEY@IP:PORT"))?;
+    let key = key.parse().map_err(|error| format!("'{key}': {error}"))?;
+    let address = address.parse().map_err(|_| format!("'{address}' is not IP:PORT"))?;
+    Ok(ServerAddress { key, address })
+}
+
+fn petname(text: &str) -> Result<(String, PublicKey), String> {
+    let (name, key) = text.split_once('=').ok_or_else(|| format!("'{text}' is not NAME=KEY"))?;
+    let valid = (1..=32).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if !valid {
+        return Err(format!("'{name}': a petname is 1 to 32 characters of a-z, 0-9 and '-'"));
+    }
+    Ok((name.to_owned(), key.parse().map_err(|error| format!("'{key}': {error}"))?))
+}

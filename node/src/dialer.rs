@@ -1,0 +1,182 @@
+//! From an overlay address to a stream: path, route, session, spare.
+
+mod establish;
+mod keep;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Weak},
+};
+
+use byway_base::{
+    Code, OverlayAddress, Policy, Problem, RouteId, SecretKey, TransportId, limits::DIAL_TIMEOUT,
+};
+use byway_net::Identity;
+use parking_lot::Mutex;
+use tokio::{sync::Mutex as AsyncMutex, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    dataplane::Dataplane,
+    events::Events,
+    groups::Groups,
+    paths::Paths,
+    session::Session,
+    setup::{Obedience, SetupNodes},
+    stream::OverlayStream,
+    transports::Transports,
+};
+
+pub use establish::{HopInfo, RouteInfo};
+use establish::Established;
+
+/// How a dial chooses its paths. The default takes the best path, with a spare.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct PathChoice {
+    /// The session begins over exactly these transports, in order.
+    exact: Option<Vec<TransportId>>,
+    /// What other paths must be, as the policy's text, so that equal policies share a session. Without it, an exact path
+    /// has no spare and is not replaced by another path.
+    policy: Option<String>,
+}
+
+impl PathChoice {
+    /// The best paths that a policy allows.
+    #[must_use]
+    pub fn by_policy(policy: &Policy) -> Self {
+        Self { exact: None, policy: Some(policy.to_string()) }
+    }
+
+    /// Exactly this path and no other.
+    #[must_use]
+    pub fn exactly(transports: Vec<TransportId>) -> Self {
+        Self { exact: Some(transports), policy: None }
+    }
+
+    /// This path first; spares and replacements by policy.
+    #[must_use]
+    pub fn first(transports: Vec<TransportId>, policy: &Policy) -> Self {
+        Self { exact: Some(transports), policy: Some(policy.to_string()) }
+    }
+
+    /// What paths other than an exact one must be; none if there are to be none.
+    fn policy(&self) -> Result<Option<Policy>, Problem> {
+        match (&self.exact, &self.policy) {
+            (Some(_), None) => Ok(None),
+            (None, None) => Ok(Some(Policy::default())),
+            (_, Some(text)) => {
+                let policy = text.parse().map_err(|error| Problem::new(Code::BadPolicy, "cannot read the policy", error))?;
+                Ok(Some(policy))
+            }
+        }
+    }
+}
+
+/// Opens streams to apps elsewhere. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Dialer {
+    inner: Arc<Inner>,
+}
+
+/// What a dialer works with.
+pub(crate) struct Parts {
+    pub(crate) secret: SecretKey,
+    pub(crate) identity: Identity,
+    pub(crate) dataplane: Arc<Dataplane>,
+    pub(crate) transports: Transports,
+    pub(crate) groups: Groups,
+    pub(crate) paths: Paths,
+    pub(crate) setup_nodes: SetupNodes,
+    pub(crate) obedience: Arc<Obedience>,
+    pub(crate) events: Events,
+    pub(crate) stop: CancellationToken,
+}
+
+type SessionKey = (OverlayAddress, PathChoice);
+type SessionSlot = Arc<AsyncMutex<Option<Arc<Kept>>>>;
+
+struct Inner {
+    parts: Parts,
+    /// One slot per destination and choice: dials of the same wait for each other and share the session.
+    sessions: Mutex<BTreeMap<SessionKey, SessionSlot>>,
+    tasks: TaskTracker,
+}
+
+/// A session and what its routes are.
+pub(crate) struct Kept {
+    pub(crate) session: Session,
+    pub(crate) choice: PathChoice,
+    /// The routes installed for it, by id. Those that ended are taken out.
+    routes: Mutex<BTreeMap<RouteId, Established>>,
+}
+
+impl Dialer {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self { inner: Arc::new(Inner { parts, sessions: Mutex::default(), tasks: TaskTracker::new() }) }
+    }
+
+    /// Opens a stream to an app, over the session that leads there by that choice of path, or a new one.
+    ///
+    /// # Errors
+    /// Why there is no path, no route, no session or no app; nothing stays behind.
+    pub(crate) async fn dial(
+        &self,
+        to: OverlayAddress,
+        choice: PathChoice,
+    ) -> Result<(OverlayStream, Vec<RouteInfo>), Problem> {
+        let what = || format!("cannot dial {}:{}", to.key.short(), to.port);
+        let dial = async {
+            let kept = self.session(to, choice).await?;
+            let stream = kept.session.open().await?;
+            Ok((stream, kept.routes()))
+        };
+        let result = timeout(DIAL_TIMEOUT, dial).await;
+        let result = result.map_err(|_| Problem::new(Code::Timeout, what(), format!("no session within {DIAL_TIMEOUT:?}")))?;
+        result.map_err(|problem: Problem| problem.while_doing(what()))
+    }
+
+    async fn session(&self, to: OverlayAddress, choice: PathChoice) -> Result<Arc<Kept>, Problem> {
+        if to.key == self.inner.parts.secret.public() {
+            let why = "the address is this node's own";
+            return Err(Problem::new(Code::BadAddress, "cannot begin a session", why));
+        }
+        let key = (to, choice);
+        let slot = self.inner.sessions.lock().entry(key.clone()).or_default().clone();
+        let mut place = slot.lock().await;
+        if let Some(kept) = place.as_ref().filter(|kept| kept.session.is_alive()) {
+            return Ok(kept.clone());
+        }
+        let result = self.begin(to, key.1.clone()).await;
+        match &result {
+            Ok(kept) => *place = Some(kept.clone()),
+            Err(_) => {
+                self.inner.sessions.lock().remove(&key);
+            }
+        }
+        result
+    }
+
+    /// The sessions that live, with their routes.
+    pub(crate) fn sessions(&self) -> Vec<Arc<Kept>> {
+        let slots: Vec<SessionSlot> = self.inner.sessions.lock().values().cloned().collect();
+        slots.iter().filter_map(|slot| slot.try_lock().ok()?.clone()).filter(|kept| kept.session.is_alive()).collect()
+    }
+
+    fn forget(&self, kept: &Kept) {
+        self.inner.sessions.lock().remove(&(kept.session.to, kept.choice.clone()));
+        self.inner.parts.groups.end_outbound(kept.session.port);
+    }
+
+    /// Ends all sessions; peers are told.
+    pub(crate) async fn finish(&self) {
+        for kept in self.sessions() {
+            kept.session.close().await;
+        }
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+    }
+
+    fn downgrade(&self) -> Weak<Inner> {
+        Arc::downgrade(&self.inner)
+    }
+}

@@ -1,0 +1,222 @@
+//! Begins a session: finds a path, has its route installed, shakes hands over it.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use byway_api::route_finder::PathView;
+use byway_base::{
+    Code, OverlayAddress, Policy, Port, Problem, PublicKey, RouteId, TransportId, TransportType,
+    limits::ROUTE_REQUEST_TTL,
+};
+use byway_wire::{Hop, RouteRequest, route_request::path_digest};
+use parking_lot::Mutex;
+use tracing::debug;
+
+use super::{Dialer, Kept, PathChoice};
+use crate::{group::Group, session::Session, setup::unix_now};
+
+/// Paths asked for beyond the routes wanted, in case that some can no longer be installed.
+const MORE_PATHS: usize = 2;
+
+/// A hop of an installed route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HopInfo {
+    /// The transport.
+    pub transport: TransportId,
+    /// Its type.
+    pub kind: TransportType,
+    /// The node that it reaches.
+    pub to: PublicKey,
+    /// Its round-trip time as the finder knew it.
+    pub rtt: Duration,
+}
+
+/// A route of a session, for its user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteInfo {
+    /// The route.
+    pub route: RouteId,
+    /// It carries the session now.
+    pub active: bool,
+    /// Round-trip time from end to end, once measured.
+    pub rtt: Option<Duration>,
+    /// The path.
+    pub hops: Vec<HopInfo>,
+}
+
+/// A route that this node had installed.
+#[derive(Debug, Clone)]
+pub(super) struct Established {
+    pub(super) hops: Vec<HopInfo>,
+}
+
+impl Established {
+    /// The nodes between the ends.
+    pub(super) fn intermediates(&self) -> impl Iterator<Item = &PublicKey> {
+        self.hops.iter().rev().skip(1).map(|hop| &hop.to)
+    }
+}
+
+impl Kept {
+    /// The session's routes, the active one first.
+    pub(crate) fn routes(&self) -> Vec<RouteInfo> {
+        let routes = self.routes.lock();
+        let info = |view: byway_routing::MemberView| {
+            let hops = routes.get(&view.route)?.hops.clone();
+            Some(RouteInfo { route: view.route, active: view.active, rtt: view.rtt, hops })
+        };
+        self.session.group.view().into_iter().filter_map(info).collect()
+    }
+}
+
+impl Dialer {
+    pub(super) async fn begin(&self, to: OverlayAddress, choice: PathChoice) -> Result<Arc<Kept>, Problem> {
+        let parts = &self.inner.parts;
+        let paths = self.first_paths(to.key, &choice).await?;
+        let Some((port, group)) = parts.groups.begin() else {
+            return Err(Problem::new(Code::Limit, "cannot begin a session", "the node has as many as it may"));
+        };
+        let begun = self.begin_over(to, port, group.clone(), &paths).await;
+        let (session, route, established) = match begun {
+            Ok(begun) => begun,
+            Err(problem) => {
+                group.close();
+                parts.groups.end_outbound(port);
+                return Err(problem);
+            }
+        };
+        let routes = Mutex::new(BTreeMap::from([(route, established)]));
+        let kept = Arc::new(Kept { session, choice, routes });
+        self.inner.tasks.spawn(super::keep::keep(self.downgrade(), parts.stop.clone(), kept.clone()));
+        Ok(kept)
+    }
+
+    /// The first path that can be installed carries the session.
+    async fn begin_over(
+        &self,
+        to: OverlayAddress,
+        port: Port,
+        group: Arc<Group>,
+        paths: &[PathView],
+    ) -> Result<(Session, RouteId, Established), Problem> {
+        let parts = &self.inner.parts;
+        let mut last = Problem::new(Code::NoPath, "cannot set up a route", "the route finder named no path");
+        for path in paths {
+            let (route, established) = match self.install(to, port, &group, path).await {
+                Ok(installed) => installed,
+                Err(problem) => {
+                    debug!(to = %to.key.short(), %problem, "path not taken");
+                    let again = is_worth_another_path(problem.code);
+                    last = problem;
+                    if again { continue } else { break }
+                }
+            };
+            let session = Session::connect(&parts.identity, to, port, group.clone()).await;
+            return match session {
+                Ok(session) => Ok((session, route, established)),
+                Err(problem) => {
+                    self.abandon(route);
+                    Err(problem)
+                }
+            };
+        }
+        Err(last)
+    }
+
+    /// Has one more route installed and adds it to the group.
+    pub(super) async fn install(
+        &self,
+        to: OverlayAddress,
+        port: Port,
+        group: &Arc<Group>,
+        path: &PathView,
+    ) -> Result<(RouteId, Established), Problem> {
+        let parts = &self.inner.parts;
+        let hops: Vec<Hop> = path.to_hops();
+        let Some(first) = hops.first() else {
+            return Err(Problem::new(Code::BadPath, "cannot set up a route", "the path has no hop"));
+        };
+        let route = RouteId::from_bytes(rand::random());
+        let source = OverlayAddress { key: parts.secret.public(), port };
+        let expires = unix_now().plus(ROUTE_REQUEST_TTL);
+        let request = RouteRequest { route, source, destination: to, path: path_digest(&hops), expires };
+        let request = request.sign(&parts.secret);
+        parts.obedience.expect(request.clone(), first.transport);
+        let result = parts.setup_nodes.establish(&request, &hops).await;
+        let installed = result.and_then(|()| {
+            let why = "it was gone as soon as it was there";
+            parts.dataplane.key_of(&route).ok_or_else(|| Problem::new(Code::RouteLost, "cannot use the route", why))
+        });
+        match installed {
+            Ok(key) => {
+                parts.groups.attach(group, route, key);
+                group.probe();
+                Ok((route, Established { hops: path.hops.iter().map(HopInfo::from).collect() }))
+            }
+            Err(problem) => {
+                parts.obedience.abandon(route);
+                Err(problem)
+            }
+        }
+    }
+
+    fn abandon(&self, route: RouteId) {
+        self.inner.parts.dataplane.remove_route(&route, byway_wire::Reason::Closed);
+    }
+
+    /// The paths to begin with, best first.
+    async fn first_paths(&self, to: PublicKey, choice: &PathChoice) -> Result<Vec<PathView>, Problem> {
+        match &choice.exact {
+            Some(transports) => Ok(vec![self.inner.parts.paths.exact(to, transports).await?]),
+            None => self.further_paths(to, choice).await,
+        }
+    }
+
+    /// The paths for spares and replacements, best first. An exact path without a policy may only be built anew.
+    pub(super) async fn further_paths(&self, to: PublicKey, choice: &PathChoice) -> Result<Vec<PathView>, Problem> {
+        let paths = &self.inner.parts.paths;
+        match (choice.policy()?, &choice.exact) {
+            (Some(policy), _) => {
+                let found = paths.find(to, &policy, policy.routes_wanted() + MORE_PATHS).await;
+                found.or_else(|problem| self.own_transport(to, &policy).ok_or(problem))
+            }
+            (None, exact) => Ok(vec![paths.exact(to, exact.as_deref().unwrap_or_default()).await?]),
+        }
+    }
+
+    /// While nobody answers path queries, an own transport to the peer still is a path.
+    fn own_transport(&self, to: PublicKey, policy: &Policy) -> Option<Vec<PathView>> {
+        if policy.hops_least() > 1 || !policy.via.is_empty() {
+            return None;
+        }
+        self.inner.parts.transports.with_table(|table| {
+            let (id, live) = table.iter().find(|(_, l)| l.peer == to && policy.allows_type(&l.entry.entry.kind))?;
+            let hop = byway_api::route_finder::HopView {
+                transport: *id,
+                from: self.inner.parts.secret.public(),
+                to,
+                kind: live.entry.entry.kind.clone(),
+                metrics: byway_api::transport_discovery::Metrics::default(),
+            };
+            Some(vec![PathView { hops: vec![hop], cost: 0.0, rtt_us: 0 }])
+        })
+    }
+}
+
+/// Another path may do better, unless the destination itself or the right to ask is what fails.
+fn is_worth_another_path(code: Code) -> bool {
+    !matches!(
+        code,
+        Code::NoListener | Code::Denied | Code::BadSignature | Code::ClockSkew | Code::SetupUnreachable | Code::Limit
+    )
+}
+
+impl From<&byway_api::route_finder::HopView> for HopInfo {
+    fn from(hop: &byway_api::route_finder::HopView) -> Self {
+        Self {
+            transport: hop.transport,
+            kind: hop.kind.clone(),
+            to: hop.to,
+            rtt: Duration::from_micros(u64::from(hop.metrics.rtt_us)),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! One task per transport: moves bytes between its stream and the data half, in batches.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use byway_base::limits::{TRANSPORT_READ_CHUNK, TRANSPORT_WRITE_BATCH};
+use byway_routing::{Outgoing, TransportSlot};
+use byway_transports::LinkStream;
+use byway_wire::Packet;
+use bytes::BytesMut;
+use futures_util::task::AtomicWaker;
+use tokio::io::AsyncWrite;
+use tokio_util::io::poll_read_buf;
+
+use crate::dataplane::{Dataplane, Wakes};
+
+/// Slices given to one vectored write; the kernel takes at most 1 024.
+const SLICES: usize = 64;
+/// Room that a read wants, bytes: below it a fresh chunk is taken.
+const READ_MIN: usize = 20 * 1024;
+/// Batches that one poll moves in each direction before it lets other tasks run.
+const BATCHES_PER_POLL: usize = 8;
+
+/// A transport's stream and what is in the middle of being read or written.
+pub(crate) struct Driver {
+    stream: LinkStream,
+    slot: TransportSlot,
+    dataplane: Arc<Dataplane>,
+    waker: Arc<AtomicWaker>,
+    received: BytesMut,
+    packets: Vec<Packet>,
+    batch: Vec<Outgoing>,
+    sending: VecDeque<Outgoing>,
+    /// Bytes of the first packet of `sending` that are written already.
+    sent: usize,
+    unflushed: bool,
+    wakes: Wakes,
+}
+
+impl Driver {
+    /// A driver for a transport that the data half knows under `slot`, with the waker that it was given.
+    pub(crate) fn new(
+        stream: LinkStream,
+        slot: TransportSlot,
+        dataplane: Arc<Dataplane>,
+        waker: Arc<AtomicWaker>,
+    ) -> Self {
+        Self {
+            stream,
+            slot,
+            dataplane,
+            waker,
+            received: BytesMut::new(),
+            packets: Vec::new(),
+            batch: Vec::new(),
+            sending: VecDeque::new(),
+            sent: 0,
+            unflushed: false,
+            wakes: Wakes::default(),
+        }
+    }
+
+    /// Runs until the stream ends or breaks, or the peer sends what is no packet; says which.
+    ///
+    /// # Cancel safety
+    /// Dropping it drops what was not yet sent, as does the loss of the transport.
+    pub(crate) async fn run(mut self) -> io::Error {
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.waker.register(cx.waker());
+        for _ in 0..BATCHES_PER_POLL {
+            let write = match self.poll_write(cx) {
+                Poll::Ready(Err(error)) => return Poll::Ready(error),
+                other => other.is_ready(),
+            };
+            let read = match self.poll_read(cx) {
+                Poll::Ready(Err(error)) => return Poll::Ready(error),
+                other => other.is_ready(),
+            };
+            if !write && !read {
+                return Poll::Pending;
+            }
+        }
+        // There is more to do; other tasks go first.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Ready after a batch was taken and written; pending while the stream takes no more or nothing waits.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.sending.is_empty() {
+            self.dataplane.poll_transmit(self.slot, TRANSPORT_WRITE_BATCH, &mut self.batch, &mut self.wakes);
+            self.sending.extend(self.batch.drain(..));
+        }
+        let wrote = !self.sending.is_empty();
+        while !self.sending.is_empty() {
+            let written = ready!(self.poll_write_some(cx))?;
+            self.unflushed = true;
+            self.advance(written);
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        if wrote { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    fn poll_write_some(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let mut count = 0;
+        let mut skip = self.sent;
+        for packet in self.sending.iter().take(SLICES / 2) {
+            for part in [packet.head(), packet.payload()] {
+                let cut = skip.min(part.len());
+                skip -= cut;
+                if cut < part.len() {
+                    slices[count] = IoSlice::new(&part[cut..]);
+                    count += 1;
+                }
+            }
+        }
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count]))?;
+        if written == 0 { Poll::Ready(Err(io::ErrorKind::WriteZero.into())) } else { Poll::Ready(Ok(written)) }
+    }
+
+    fn advance(&mut self, written: usize) {
+        self.sent += written;
+        while let Some(first) = self.sending.front()
+            && self.sent >= first.len()
+        {
+            self.sent -= first.len();
+            self.sending.pop_front();
+        }
+    }
+
+    /// Ready after packets were handed on; pending while the stream has nothing.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut read = 0;
+        let end = loop {
+            match self.poll_read_some(cx) {
+                Poll::Ready(Ok(0)) => break Some(Err(io::ErrorKind::UnexpectedEof.into())),
+                Poll::Ready(Ok(count)) => read += count,
+                Poll::Ready(Err(error)) => break Some(Err(error)),
+                Poll::Pending => break None,
+            }
+            if read >= TRANSPORT_READ_CHUNK / 2 {
+                break Some(Ok(()));
+            }
+        };
+        while let Some(packet) = Packet::take(&mut self.received).map_err(io::Error::other)? {
+            self.packets.push(packet);
+        }
+        if !self.packets.is_empty() {
+            self.dataplane.handle_packets(self.slot, &mut self.packets, &mut self.wakes);
+        }
+        match end {
+            Some(result) => Poll::Ready(result),
+            None if read > 0 => Poll::Ready(Ok(())),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Reads into the current chunk, whose memory the packets share; a fresh one is taken when it is nearly full.
+    fn poll_read_some(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.received.capacity() - self.received.len() < READ_MIN {
+            self.received.reserve(TRANSPORT_READ_CHUNK);
+        }
+        poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.received)
+    }
+}

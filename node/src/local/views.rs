@@ -1,0 +1,147 @@
+//! The node's values in the words of the local API.
+
+use std::time::Duration;
+
+use byway_api::local::{
+    InstalledRouteView, LocalEvent, LocalTransport, MessagingView, RouteHop, RouteView, SessionView, Status,
+    StatusProblem,
+};
+use byway_base::Code;
+use byway_messaging_client::ServerState;
+use byway_service_kit::Condition;
+
+use super::Api;
+use crate::{NodeEvent, RouteInfo, SessionInfo, TransportInfo, names::Names};
+
+/// Version of the replies.
+const VERSION: u32 = 1;
+
+pub(super) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+pub(super) fn transport(info: &TransportInfo, names: &Names<'_>) -> LocalTransport {
+    LocalTransport {
+        id: info.id,
+        kind: info.kind.clone(),
+        peer: info.peer,
+        name: names.name_of(&info.peer),
+        address: info.address.clone(),
+        dialled: info.dialled,
+        rtt_us: info.rtt.map(micros),
+        sent_bytes: info.bytes.0,
+        received_bytes: info.bytes.1,
+        flows: info.flows as u64,
+    }
+}
+
+pub(super) fn route(info: &RouteInfo, names: &Names<'_>) -> RouteView {
+    let hop = |hop: &crate::HopInfo| RouteHop {
+        transport: hop.transport,
+        kind: hop.kind.clone(),
+        to: hop.to,
+        name: names.name_of(&hop.to),
+        rtt_us: micros(hop.rtt),
+    };
+    RouteView {
+        route: info.route,
+        active: info.active,
+        rtt_us: info.rtt.map(micros),
+        hops: info.hops.iter().map(hop).collect(),
+    }
+}
+
+pub(super) fn session(info: &SessionInfo, names: &Names<'_>) -> SessionView {
+    SessionView {
+        to: info.to,
+        streams: info.streams as u64,
+        rtt_us: micros(info.rtt),
+        routes: info.routes.iter().map(|info| route(info, names)).collect(),
+    }
+}
+
+pub(super) fn installed(view: &byway_routing::RouteView) -> InstalledRouteView {
+    let role = match (view.previous, view.next) {
+        (None, _) => "source",
+        (_, None) => "destination",
+        _ => "intermediate",
+    };
+    InstalledRouteView {
+        route: view.route,
+        role: role.to_owned(),
+        forward_bytes: view.forward.bytes,
+        backward_bytes: view.backward.bytes,
+    }
+}
+
+pub(super) fn event(event: NodeEvent) -> LocalEvent {
+    match event {
+        NodeEvent::TransportUp { peer, kind } => LocalEvent::TransportUp { peer, transport_type: kind },
+        NodeEvent::TransportDown { peer, kind, why } => LocalEvent::TransportDown { peer, transport_type: kind, why },
+        NodeEvent::RouteSwitched { peer, from, to, reason } => {
+            LocalEvent::RouteSwitched { peer, from, to, why: reason.map(|reason| reason.to_string()) }
+        }
+        NodeEvent::RouteLost { peer, reason } => LocalEvent::RouteLost { peer, why: reason.to_string() },
+    }
+}
+
+pub(super) fn status(api: &Api) -> Status {
+    let node = &api.node;
+    let names = api.names();
+    let servers = node.messaging().status().servers;
+    let messaging = servers.iter().map(|server| MessagingView {
+        key: server.key,
+        address: server.address.to_string(),
+        connected: server.state == ServerState::Up,
+        rtt_us: server.rtt.map(micros),
+    });
+    let problems = problems(api);
+    Status {
+        version: VERSION,
+        key: node.key(),
+        release: env!("CARGO_PKG_VERSION").to_owned(),
+        uptime_s: api.started.elapsed().as_secs(),
+        ready: problems.is_empty(),
+        problems,
+        messaging: messaging.collect(),
+        transit: node.config().transit,
+        listening: node.listening(),
+        transports: node.transports().iter().map(|info| transport(info, &names)).collect(),
+        sessions: node.sessions().iter().map(|info| session(info, &names)).collect(),
+        rules: node.rules() as u64,
+        forwarded_bytes: node.counters().forwarded_bytes,
+    }
+}
+
+/// What the node lacks, each with a way to mend it.
+fn problems(api: &Api) -> Vec<StatusProblem> {
+    let problem = |part: &str, why: &str, code: Code| StatusProblem {
+        part: part.to_owned(),
+        why: why.to_owned(),
+        hint: code.hint().to_owned(),
+        code,
+    };
+    let config = api.node.config();
+    let mut problems: Vec<_> = api
+        .node
+        .health()
+        .report()
+        .checks
+        .iter()
+        .filter_map(|(part, condition)| match condition {
+            Condition::Ok => None,
+            Condition::Degraded { why } | Condition::Failing { why } => {
+                let messaging = part == "messaging";
+                let code = if messaging { Code::MessagingUnreachable } else { Code::ServiceUnreachable };
+                Some(problem(part, why, code))
+            }
+        })
+        .collect();
+    if config.route_finder.is_none() {
+        problems.push(problem("route-finder", "`route_finder` is not configured", Code::Config));
+    }
+    if config.trusted_setup_nodes.is_empty() {
+        problems.push(problem("setup", "`trusted_setup_nodes` is empty", Code::SetupUnreachable));
+    }
+    problems
+}

@@ -1,0 +1,34 @@
+//! The node's counters as metrics.
+
+use std::time::Duration;
+
+use metrics::{counter, gauge};
+use tokio_util::sync::CancellationToken;
+
+use crate::Node;
+
+/// How often the metrics follow the counters.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// Publishes until `stop`.
+pub(crate) async fn publish(node: Node, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
+        let counters = node.counters();
+        counter!("byway_forwarded_packets_total").absolute(counters.forwarded_packets);
+        counter!("byway_forwarded_bytes_total").absolute(counters.forwarded_bytes);
+        counter!("byway_no_rule_total").absolute(counters.no_rule);
+        counter!("byway_overruns_total").absolute(counters.overruns);
+        counter!("byway_datagrams_dropped_total").absolute(counters.datagrams_dropped);
+        counter!("byway_stray_control_total").absolute(counters.stray_control);
+        counter!("byway_unhandled_packets_total").absolute(counters.unhandled);
+        counter!("byway_control_overflows_total").absolute(counters.control_overflows);
+        counter!("byway_routes_idle_expired_total").absolute(counters.idle_expired);
+        let setup = node.setup_counts();
+        counter!("byway_setup_refused_untrusted_total").absolute(setup.refused_untrusted);
+        counter!("byway_setup_refused_over_quota_total").absolute(setup.refused_over_quota);
+        counter!("byway_setup_refused_otherwise_total").absolute(setup.refused_otherwise);
+        gauge!("byway_rules").set(node.rules() as f64);
+        gauge!("byway_transports").set(node.transports().len() as f64);
+        gauge!("byway_sessions").set(node.sessions().len() as f64);
+    }
+}

@@ -1,0 +1,209 @@
+//! The node's transports: opened, accepted, kept, measured.
+
+mod keeper;
+mod table;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use byway_base::{
+    Code, Problem, PublicKey, TransportId, TransportType,
+    limits::TRANSPORTS_PER_NODE,
+};
+use byway_messaging_client::MessagingClient;
+use byway_transports::{Opened, Registry};
+use byway_wire::{Candidate, RecordBody, SignedTransportEntry};
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::info;
+
+use crate::{dataplane::Dataplane, driver::Driver, events::{Events, NodeEvent}};
+
+pub use keeper::Wanted;
+pub(crate) use table::{Live, Table};
+
+/// All transports of a node. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Transports {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    own: PublicKey,
+    registry: Registry,
+    dataplane: Arc<Dataplane>,
+    messaging: Option<MessagingClient>,
+    table: Mutex<Table>,
+    /// Counts changes of the table, so that others can wait for them.
+    changes: watch::Sender<u64>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    events: Events,
+}
+
+impl Transports {
+    /// Takes over the transports that peers open, until `stop`.
+    pub(crate) fn start(
+        own: PublicKey,
+        registry: Registry,
+        accepted: mpsc::Receiver<Opened>,
+        dataplane: Arc<Dataplane>,
+        messaging: Option<MessagingClient>,
+        events: Events,
+        stop: CancellationToken,
+    ) -> Self {
+        let inner = Inner {
+            own,
+            registry,
+            dataplane,
+            messaging,
+            table: Mutex::default(),
+            changes: watch::Sender::new(0),
+            tasks: TaskTracker::new(),
+            stop,
+            events,
+        };
+        let transports = Self { inner: Arc::new(inner) };
+        transports.inner.tasks.spawn(transports.clone().take_accepted(accepted));
+        transports
+    }
+
+    async fn take_accepted(self, mut accepted: mpsc::Receiver<Opened>) {
+        let stop = self.inner.stop.clone();
+        while let Some(Some(opened)) = stop.run_until_cancelled(accepted.recv()).await {
+            self.add(opened);
+        }
+    }
+
+    /// Opens a transport, unless one of that type to that peer is up; keeps it up until it is removed if `wanted`.
+    ///
+    /// # Errors
+    /// Why it could not be opened; a wanted one is tried again by itself nevertheless.
+    pub(crate) async fn open(&self, kind: &TransportType, peer: PublicKey) -> Result<TransportId, Problem> {
+        self.open_at(kind, peer, &[]).await
+    }
+
+    /// [`Self::open`], trying `known` addresses before those of the peer's contact record.
+    pub(crate) async fn open_at(
+        &self,
+        kind: &TransportType,
+        peer: PublicKey,
+        known: &[Candidate],
+    ) -> Result<TransportId, Problem> {
+        let id = TransportId::derive(&self.inner.own, &peer, kind);
+        if self.inner.table.lock().get(&id).is_some() {
+            return Ok(id);
+        }
+        let what = || format!("cannot open a {kind} transport to {}", peer.short());
+        let mut candidates = known.to_vec();
+        if candidates.is_empty() && kind.as_str() != "messaging" {
+            candidates = self.published_candidates(peer).await.map_err(|problem| problem.while_doing(what()))?;
+        }
+        let opened = self.inner.registry.open(kind, peer, &candidates).await;
+        let opened = opened.map_err(|error| error.problem(what()))?;
+        let added = self.add(opened);
+        if added { Ok(id) } else { Err(Problem::new(Code::Limit, what(), "the node holds as many as it may")) }
+    }
+
+    async fn published_candidates(&self, peer: PublicKey) -> Result<Vec<Candidate>, Problem> {
+        match &self.inner.messaging {
+            Some(messaging) => {
+                let records = messaging.look_up(&[peer]).await?;
+                let bodies = records.into_iter().map(|signed| signed.record.body);
+                Ok(bodies.flat_map(|body| match body {
+                    RecordBody::Node { candidates, .. } => candidates,
+                    RecordBody::Server { .. } | RecordBody::Tombstone {} => Vec::new(),
+                }).collect())
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Takes a transport in and runs it. False if there is no room for it; a better one with the same id stays.
+    fn add(&self, opened: Opened) -> bool {
+        let Opened { peer, entry, stream, address, dialled } = opened;
+        let inner = &self.inner;
+        let waker = Arc::new(AtomicWaker::new());
+        let stop = inner.stop.child_token();
+        let mut table = inner.table.lock();
+        let id = entry.entry.id();
+        if let Some(present) = table.get(&id) {
+            if !present.yields_to(&entry, dialled, inner.own, peer) {
+                return true;
+            }
+            present.stop.cancel();
+        } else if table.len() >= TRANSPORTS_PER_NODE {
+            return false;
+        }
+        let slot = inner.dataplane.add_transport(waker.clone());
+        let kind = entry.entry.kind.clone();
+        info!(peer = %peer.short(), %kind, %address, dialled, "transport up");
+        table.insert(id, Live { peer, entry, slot, address, dialled, stop: stop.clone() });
+        drop(table);
+        inner.events.publish(NodeEvent::TransportUp { peer, kind: kind.clone() });
+        self.changed();
+        let driver = Driver::new(stream, slot, inner.dataplane.clone(), waker);
+        // Measured before the first report, so that the finder can judge the transport from the beginning.
+        inner.dataplane.ping_transport(slot);
+        let transports = self.clone();
+        inner.tasks.spawn(async move {
+            let why = match stop.run_until_cancelled(driver.run()).await {
+                Some(error) => error.to_string(),
+                None => "closed by this node".to_owned(),
+            };
+            transports.inner.dataplane.remove_transport(slot);
+            transports.inner.table.lock().remove_slot(&id, slot);
+            info!(peer = %peer.short(), %kind, why, "transport down");
+            transports.inner.events.publish(NodeEvent::TransportDown { peer, kind, why });
+            transports.changed();
+        });
+        true
+    }
+
+    /// Closes a transport. False if there is none with this id.
+    pub(crate) fn close(&self, id: &TransportId) -> bool {
+        let table = self.inner.table.lock();
+        let live = table.get(id);
+        live.inspect(|live| live.stop.cancel());
+        live.is_some()
+    }
+
+    /// Closes the transport that the data half found dead.
+    pub(crate) fn close_slot(&self, slot: byway_routing::TransportSlot, why: &'static str) {
+        if let Some(live) = self.inner.table.lock().by_slot(slot) {
+            info!(peer = %live.peer.short(), why, "transport given up");
+            live.stop.cancel();
+        }
+    }
+
+    fn changed(&self) {
+        self.inner.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Changes with every transport that comes or goes.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.changes.subscribe()
+    }
+
+    /// Reads the table.
+    pub(crate) fn with_table<T>(&self, read: impl FnOnce(&Table) -> T) -> T {
+        read(&self.inner.table.lock())
+    }
+
+    /// The entries of all live transports.
+    pub(crate) fn entries(&self) -> Vec<SignedTransportEntry> {
+        self.with_table(|table| table.iter().map(|(_, live)| live.entry.clone()).collect())
+    }
+
+    /// Where transports are accepted, if they are.
+    pub(crate) fn listen_address(&self) -> Option<SocketAddr> {
+        self.inner.registry.candidates().first().map(|candidate| candidate.address)
+    }
+
+    /// Waits until every task ended, after `stop`.
+    pub(crate) async fn finished(&self) {
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+    }
+}

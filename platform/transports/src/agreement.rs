@@ -1,0 +1,107 @@
+//! Both edges sign the transport's entry before packets flow.
+
+use std::{io, time::SystemTime};
+
+use byway_base::{
+    PublicKey, SecretKey, TransportType, UnixTime,
+    limits::{CLOCK_SKEW, HANDSHAKE_TIMEOUT},
+};
+use byway_wire::{
+    SignedTransportEntry, TransportEntry, decode_whole, encode,
+    link::{AGREE_BYTES, Agree, OFFER_BYTES, Offer, VERSION},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
+
+use crate::transport_type::LinkStream;
+
+/// Why two edges did not agree.
+#[derive(Debug, thiserror::Error)]
+pub enum AgreementError {
+    /// The peer was silent.
+    #[error("the peer did not sign the entry within {HANDSHAKE_TIMEOUT:?}")]
+    Timeout,
+    /// The stream broke.
+    #[error("the stream broke while the edges signed the entry")]
+    Broken(#[from] io::Error),
+    /// The peer sent something else, or another version.
+    #[error("the peer speaks another version of the protocol")]
+    Version,
+    /// The dialler's clock is too far away.
+    #[error("the clocks of the edges differ by more than {CLOCK_SKEW:?}")]
+    Skew,
+    /// The peer's signature is not its own over this entry.
+    #[error("the peer's signature over the entry is wrong")]
+    Signature,
+    /// A node cannot have a transport to itself.
+    #[error("the peer is this node itself")]
+    Oneself,
+}
+
+/// Which edge speaks first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Dialler,
+    Acceptor,
+}
+
+/// Exchanges signatures over the entry. The result verifies.
+pub(crate) async fn agree(
+    stream: &mut LinkStream,
+    side: Side,
+    secret: &SecretKey,
+    peer: PublicKey,
+    kind: &TransportType,
+) -> Result<SignedTransportEntry, AgreementError> {
+    let own = secret.public();
+    if own == peer {
+        return Err(AgreementError::Oneself);
+    }
+    let exchange = async {
+        let entry_at = |issued| TransportEntry::new(own, peer, kind.clone(), issued);
+        let (entry, theirs) = match side {
+            Side::Dialler => {
+                let entry = entry_at(unix_now());
+                let offer = Offer { version: VERSION, issued: entry.issued, signature: entry.sign(secret) };
+                stream.write_all(&encode(&offer)).await?;
+                stream.flush().await?;
+                let agree: Agree = read(stream, &mut [0; AGREE_BYTES]).await?;
+                check_version(agree.version)?;
+                (entry, agree.signature)
+            }
+            Side::Acceptor => {
+                let offer: Offer = read(stream, &mut [0; OFFER_BYTES]).await?;
+                check_version(offer.version)?;
+                if offer.issued.abs_diff(unix_now()) > CLOCK_SKEW {
+                    return Err(AgreementError::Skew);
+                }
+                (entry_at(offer.issued), offer.signature)
+            }
+        };
+        let signature = entry.sign(secret);
+        let signed = entry.with_signatures(&own, signature, theirs);
+        signed.verify().map_err(|_| AgreementError::Signature)?;
+        if side == Side::Acceptor {
+            stream.write_all(&encode(&Agree { version: VERSION, signature })).await?;
+            stream.flush().await?;
+        }
+        Ok(signed)
+    };
+    timeout(HANDSHAKE_TIMEOUT, exchange).await.map_err(|_| AgreementError::Timeout)?
+}
+
+async fn read<T: byway_wire::Wire>(stream: &mut LinkStream, buffer: &mut [u8]) -> Result<T, AgreementError> {
+    stream.read_exact(buffer).await?;
+    decode_whole(buffer).map_err(|_| AgreementError::Version)
+}
+
+fn check_version(version: u8) -> Result<(), AgreementError> {
+    if version == VERSION { Ok(()) } else { Err(AgreementError::Version) }
+}
+
+fn unix_now() -> UnixTime {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    UnixTime(since.map_or(0, |since| since.as_secs()))
+}

@@ -1,0 +1,169 @@
+//! The table of transport types, and the one place through which transports are opened and accepted.
+
+use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc};
+
+use byway_base::{
+    Code, Problem, PublicKey, SecretKey, TransportType,
+    limits::{HANDSHAKES_AT_ONCE, RECORD_ENTRIES},
+};
+use byway_wire::{Candidate, SignedTransportEntry};
+use futures_util::future::BoxFuture;
+use tokio::{sync::mpsc, task::JoinSet};
+use tracing::debug;
+
+use crate::{
+    agreement::{AgreementError, Side, agree},
+    messaging, tcp,
+    transport_type::{Context, DialError, Link, LinkSink, LinkStream, Opener},
+};
+
+/// Starts a type: gives its opener, or none if this node cannot have such transports.
+type Start = for<'a> fn(&'a Context, LinkSink) -> BoxFuture<'a, io::Result<Option<Box<dyn Opener>>>>;
+
+/// One transport type.
+pub struct TypeRow {
+    /// Its name, as in entries, candidates and policies.
+    pub name: &'static str,
+    /// Makes its opener.
+    pub start: Start,
+}
+
+/// Every transport type, in the order in which a node tries them.
+pub const TYPES: &[TypeRow] =
+    &[TypeRow { name: "tcp", start: tcp::start }, TypeRow { name: "messaging", start: messaging::start }];
+
+/// A transport whose edges agreed; packets may flow.
+pub struct Opened {
+    /// The other edge.
+    pub peer: PublicKey,
+    /// What both signed.
+    pub entry: SignedTransportEntry,
+    /// The bytes.
+    pub stream: LinkStream,
+    /// Where the peer is, for people.
+    pub address: String,
+    /// Whether this node opened it.
+    pub dialled: bool,
+}
+
+/// Why no transport was opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// This node knows no such type, or cannot use it.
+    #[error("this node has no transports of type {0}")]
+    UnknownType(TransportType),
+    /// No link.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// A link, but no agreement on it.
+    #[error(transparent)]
+    Agreement(#[from] AgreementError),
+}
+
+impl OpenError {
+    /// The error as a person reads it.
+    #[must_use]
+    pub fn problem(&self, what: String) -> Problem {
+        match self {
+            Self::UnknownType(_) => Problem::new(Code::Usage, what, self),
+            Self::Dial(error) => error.problem(what),
+            Self::Agreement(error) => Problem::new(Code::Protocol, what, error),
+        }
+    }
+}
+
+/// Opens transports of every type that this node can use. Cheap to clone; the last clone closes the listeners.
+#[derive(Clone)]
+pub struct Registry {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    secret: SecretKey,
+    openers: BTreeMap<TransportType, Box<dyn Opener>>,
+    /// The agreement loops, one per type.
+    _agreeing: JoinSet<()>,
+}
+
+impl Registry {
+    /// Starts every type of [`TYPES`]. Transports that peers open come out of the receiver, which is bounded: while
+    /// nobody takes them, accepting waits.
+    ///
+    /// # Errors
+    /// If a listener cannot be bound.
+    pub async fn start(secret: SecretKey, context: &Context) -> io::Result<(Self, mpsc::Receiver<Opened>)> {
+        let (accepted, receiver) = mpsc::channel(64);
+        let mut openers = BTreeMap::new();
+        let mut agreeing = JoinSet::new();
+        for row in TYPES {
+            let kind = TransportType::new(row.name).expect("the table's names are valid");
+            let (sink, links) = mpsc::channel(64);
+            if let Some(opener) = (row.start)(context, sink).await? {
+                openers.insert(kind.clone(), opener);
+                agreeing.spawn(agree_with_diallers(secret.clone(), kind, links, accepted.clone()));
+            }
+        }
+        Ok((Self { inner: Arc::new(Inner { secret, openers, _agreeing: agreeing }) }, receiver))
+    }
+
+    /// Opens a transport of a type to a peer, using those of its candidates that name the type.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing is left open then.
+    pub async fn open(
+        &self,
+        kind: &TransportType,
+        peer: PublicKey,
+        candidates: &[Candidate],
+    ) -> Result<Opened, OpenError> {
+        let opener = self.inner.openers.get(kind).ok_or_else(|| OpenError::UnknownType(kind.clone()))?;
+        let of_type = candidates.iter().filter(|candidate| candidate.kind == *kind);
+        let addresses: Vec<SocketAddr> = of_type.map(|candidate| candidate.address).take(RECORD_ENTRIES).collect();
+        let Link { peer, mut stream, address } = opener.dial(peer, &addresses).await?;
+        let entry = agree(&mut stream, Side::Dialler, &self.inner.secret, peer, kind).await?;
+        Ok(Opened { peer, entry, stream, address, dialled: true })
+    }
+
+    /// Where this node accepts transports, for its contact record.
+    #[must_use]
+    pub fn candidates(&self) -> Vec<Candidate> {
+        let of_type = |(kind, opener): (&TransportType, &Box<dyn Opener>)| {
+            let kind = kind.clone();
+            let candidate = move |address| Candidate { kind: kind.clone(), address };
+            opener.listen_addresses().into_iter().map(candidate).collect::<Vec<_>>()
+        };
+        self.inner.openers.iter().flat_map(of_type).collect()
+    }
+
+    /// The types that this node can use.
+    pub fn types(&self) -> impl Iterator<Item = &TransportType> {
+        self.inner.openers.keys()
+    }
+}
+
+/// Agrees with the peers that opened links of one type, many at once: a silent one holds up nobody.
+async fn agree_with_diallers(
+    secret: SecretKey,
+    kind: TransportType,
+    mut links: mpsc::Receiver<Link>,
+    accepted: mpsc::Sender<Opened>,
+) {
+    let mut running = JoinSet::new();
+    while let Some(Link { peer, mut stream, address }) = links.recv().await {
+        if running.len() >= HANDSHAKES_AT_ONCE {
+            running.join_next().await;
+        }
+        while running.try_join_next().is_some() {}
+        let (secret, kind, accepted) = (secret.clone(), kind.clone(), accepted.clone());
+        running.spawn(async move {
+            match agree(&mut stream, Side::Acceptor, &secret, peer, &kind).await {
+                Ok(entry) => {
+                    let opened = Opened { peer, entry, stream, address, dialled: false };
+                    // The receiver is gone only when the node stops.
+                    let _ = accepted.send(opened).await;
+                }
+                Err(error) => debug!(peer = %peer.short(), %kind, %error, "no agreement on a transport"),
+            }
+        });
+    }
+}

@@ -1,0 +1,101 @@
+//! What a transport type must offer.
+
+use std::{io, net::SocketAddr};
+
+use byway_base::{Code, Problem, PublicKey};
+use byway_messaging_client::{ConnectError as MessagingError, MessagingClient};
+use byway_net::{Identity, tcp::ConnectError};
+use futures_util::future::BoxFuture;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::mpsc,
+};
+
+/// A byte stream that packets can flow over.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {}
+
+/// Any such stream.
+pub type LinkStream = Box<dyn Stream>;
+
+/// An authenticated stream to a node, before the edges agreed on the entry.
+pub struct Link {
+    /// The other edge, proved by the handshake.
+    pub peer: PublicKey,
+    /// The bytes.
+    pub stream: LinkStream,
+    /// Where the peer is, for people.
+    pub address: String,
+}
+
+/// Where an opener puts the links that peers opened. Bounded: a full sink holds the accept loop back.
+pub type LinkSink = mpsc::Sender<Link>;
+
+/// Opens the links of one type. Dropping it ends its accept loop.
+pub trait Opener: Send + Sync + 'static {
+    /// Opens a link to `peer`, trying `candidates` (addresses from its contact record that name this type) in turn.
+    /// Takes no longer than [`byway_base::limits::CONNECT_TIMEOUT`] and
+    /// [`byway_base::limits::HANDSHAKE_TIMEOUT`] per candidate.
+    ///
+    /// # Errors
+    /// [`DialError`] of the last candidate tried.
+    fn dial<'a>(
+        &'a self,
+        peer: PublicKey,
+        candidates: &'a [SocketAddr],
+    ) -> BoxFuture<'a, Result<Link, DialError>>;
+
+    /// Addresses at which this node accepts, for its contact record; empty if there are none or none are needed.
+    fn listen_addresses(&self) -> Vec<SocketAddr>;
+}
+
+/// What openers are made from.
+#[derive(Clone)]
+pub struct Context {
+    /// The node's key, ready for handshakes.
+    pub identity: Identity,
+    /// Where `tcp` listens; none if the node only dials.
+    pub tcp_listen: Option<SocketAddr>,
+    /// The node's way to reach peers by key; none in tests without messaging.
+    pub messaging: Option<MessagingClient>,
+}
+
+/// Why a link was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// The peer publishes no address for this type.
+    #[error("the peer publishes no address for this type of transport")]
+    NoAddress,
+    /// TCP or TLS failed.
+    #[error("cannot connect to {address}")]
+    Tcp {
+        /// The address tried last.
+        address: SocketAddr,
+        /// What went wrong.
+        source: ConnectError,
+    },
+    /// Messaging failed.
+    #[error("cannot reach the peer through messaging")]
+    Messaging(#[from] MessagingError),
+    /// The connection broke before a stream was open.
+    #[error("the connection broke")]
+    Broken(#[source] io::Error),
+}
+
+impl DialError {
+    /// The stable code.
+    #[must_use]
+    pub fn problem(&self, what: String) -> Problem {
+        use std::error::Error;
+        match self {
+            Self::Messaging(error) => Problem::from(error).while_doing(what),
+            Self::Tcp { source: ConnectError::WrongPeer, .. } => Problem::new(Code::Denied, what, self),
+            Self::Tcp { source: ConnectError::Timeout(_), .. } => Problem::new(Code::Timeout, what, self),
+            _ => {
+                let cause = self.source().map(|source| format!(": {source}")).unwrap_or_default();
+                Problem::new(Code::PeerUnreachable, what, format!("{self}{cause}"))
+            }
+        }
+    }
+}
