@@ -5,11 +5,11 @@ mod socket;
 mod streams;
 mod views;
 
-use std::{collections::BTreeSet, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
-use byway_base::{Policy, Problem, PublicKey, TransportId};
+use byway_base::{Policy, Problem, TransportId};
 
-use crate::{Node, dialer::PathChoice, names::Names};
+use crate::{Node, PathChoice};
 
 pub(crate) use socket::serve;
 
@@ -25,15 +25,8 @@ impl Api {
         Arc::new(Self { node, started: Instant::now(), holds: streams::Holds::default() })
     }
 
-    fn names(&self) -> Names<'_> {
-        let transports = self.node.transports().into_iter().map(|transport| transport.peer);
-        let trusted = self.node.config().trusted_setup_nodes.iter().copied();
-        let known: BTreeSet<PublicKey> = transports.chain(trusted).collect();
-        Names { petnames: &self.node.config().petnames, known }
-    }
-
     fn policy(&self, text: Option<&str>) -> Result<Policy, Problem> {
-        text.map_or_else(|| Ok(Policy::default()), |text| self.names().policy(text))
+        text.map_or_else(|| Ok(Policy::default()), |text| self.node.read_policy(text))
     }
 
     fn choice(&self, policy: Option<&str>, path: Option<Vec<TransportId>>) -> Result<PathChoice, Problem> {

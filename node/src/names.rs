@@ -1,20 +1,26 @@
 //! From what a person writes to a key: any text form, a petname, or a unique prefix of a known key.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
+use byway_api::local::{RouteHop, RouteView};
 use byway_base::{Code, Policy, Problem, PublicKey};
 
+use crate::{HopInfo, Node, RouteInfo};
+
 /// The names that a node knows.
-pub(crate) struct Names<'a> {
+struct Names<'a> {
     /// Petnames.
-    pub(crate) petnames: &'a BTreeMap<String, PublicKey>,
+    petnames: &'a BTreeMap<String, PublicKey>,
     /// Keys whose prefixes count.
-    pub(crate) known: BTreeSet<PublicKey>,
+    known: BTreeSet<PublicKey>,
 }
 
 impl Names<'_> {
     /// The key that `text` stands for.
-    pub(crate) fn resolve(&self, text: &str) -> Result<PublicKey, Problem> {
+    fn resolve(&self, text: &str) -> Result<PublicKey, Problem> {
         if let Some(key) = self.petnames.get(text) {
             return Ok(*key);
         }
@@ -36,13 +42,8 @@ impl Names<'_> {
         }
     }
 
-    /// The petname of a key.
-    pub(crate) fn name_of(&self, key: &PublicKey) -> Option<String> {
-        self.petnames.iter().find(|(_, named)| *named == key).map(|(name, _)| name.clone())
-    }
-
     /// A policy whose keys may be petnames or prefixes.
-    pub(crate) fn policy(&self, text: &str) -> Result<Policy, Problem> {
+    fn policy(&self, text: &str) -> Result<Policy, Problem> {
         let mut words = Vec::new();
         for word in text.split(' ') {
             match word.split_once('=') {
@@ -57,6 +58,60 @@ impl Names<'_> {
         let replaced = words.join(" ");
         replaced.parse().map_err(|error| Problem::new(Code::BadPolicy, format!("cannot read the policy '{text}'"), error))
     }
+}
+
+impl Node {
+    fn names(&self) -> Names<'_> {
+        let transports = self.transports().into_iter().map(|transport| transport.peer);
+        let trusted = self.config().trusted_setup_nodes.iter().copied();
+        Names { petnames: &self.config().petnames, known: transports.chain(trusted).collect() }
+    }
+
+    /// The key that a person means: any text form of a key, a petname, or a prefix of at least four characters that only
+    /// one known key has.
+    ///
+    /// # Errors
+    /// [`Code::BadKey`] if nobody is meant, [`Code::Ambiguous`] if several are.
+    pub fn resolve(&self, text: &str) -> Result<PublicKey, Problem> {
+        self.names().resolve(text)
+    }
+
+    /// A policy in which keys may be written as for [`Self::resolve`].
+    ///
+    /// # Errors
+    /// [`Code::BadPolicy`] with the column, or what [`Self::resolve`] says of a key.
+    pub fn read_policy(&self, text: &str) -> Result<Policy, Problem> {
+        self.names().policy(text)
+    }
+
+    /// The petname of a key.
+    #[must_use]
+    pub fn name_of(&self, key: &PublicKey) -> Option<String> {
+        self.config().petnames.iter().find(|(_, named)| *named == key).map(|(name, _)| name.clone())
+    }
+
+    /// A route in the words of the local API, with the petnames of this node.
+    #[must_use]
+    pub fn route_view(&self, info: &RouteInfo) -> RouteView {
+        let hop = |hop: &HopInfo| RouteHop {
+            transport: hop.transport,
+            kind: hop.kind.clone(),
+            to: hop.to,
+            name: self.name_of(&hop.to),
+            rtt_us: micros(hop.rtt),
+        };
+        RouteView {
+            route: info.route,
+            active: info.active,
+            rtt_us: info.rtt.map(micros),
+            hops: info.hops.iter().map(hop).collect(),
+        }
+    }
+}
+
+/// Whole microseconds.
+pub(crate) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -3,20 +3,19 @@
 use std::future::Future;
 
 use byway_base::limits::SETUP_STEP_TIMEOUT;
-use byway_setup::{Action, CallFailure, Outcome, Saga, Step};
+use byway_setup::{Action, CallFailure, Outcome, Saga};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::time::{sleep_until, timeout};
 
 use crate::{NodeCaller, clock::Clock};
 
-/// Drives `saga` to its end, background undo included. `answer` runs as soon as the outcome is known,
-/// with the step that failed, if one did.
+/// Drives `saga` to its end, background undo included. `answer` runs as soon as the outcome is known.
 ///
 /// To be run as a task of its own: dropping it midway leaves the rest to the leases.
 pub(crate) async fn drive<C, A, F>(saga: &mut Saga, caller: &C, clock: Clock, answer: A)
 where
     C: NodeCaller,
-    A: FnOnce(Outcome, Option<Step>) -> F,
+    A: FnOnce(Outcome) -> F,
     F: Future<Output = ()>,
 {
     let mut answer = Some(answer);
@@ -31,7 +30,7 @@ where
         if let Some(outcome) = saga.outcome()
             && let Some(answer) = answer.take()
         {
-            answer(outcome, saga.failed_in()).await;
+            answer(outcome).await;
         }
         let Some(due) = saga.poll_timeout() else { return };
         tokio::select! {

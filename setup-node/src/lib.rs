@@ -3,6 +3,7 @@
 //! A source asks over messaging (`sources`); its request is admitted, driven through the saga of `byway-setup`, recorded
 //! and answered (`setups`, `driver`, `routes`); nodes are called over messaging as well (`messaging`, behind
 //! [`NodeCaller`]). Administrators see and remove routes over HTTP (`admin`, `removal`).
+#![warn(missing_docs)]
 
 mod admin;
 mod admission;

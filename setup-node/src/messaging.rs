@@ -73,3 +73,43 @@ impl Drop for Silence<'_> {
 fn received(connection: &Connection) -> u64 {
     connection.stats().udp_rx.datagrams
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::connected;
+
+    #[tokio::test]
+    async fn a_connection_on_which_nothing_came_during_a_call_that_was_given_up_is_closed() {
+        let (_endpoints, near, _far) = connected(1).await;
+        drop(Silence::since_now(&near));
+        assert!(near.close_reason().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_connection_on_which_packets_still_come_outlives_a_call_that_was_given_up() {
+        let (_endpoints, near, far) = connected(1).await;
+        let silence = Silence::since_now(&near);
+        let (mut send, _receive) = near.open_bi().await.unwrap();
+        send.write_all(b"a question").await.unwrap();
+        let _unanswered = far.accept_bi().await.unwrap();
+        while received(&near) == silence.received {
+            tokio::task::yield_now().await;
+        }
+        drop(silence);
+        assert!(near.close_reason().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_reply_that_is_too_large_is_no_reply() {
+        let (_endpoints, near, far) = connected(1).await;
+        let answering = async {
+            let (mut send, _receive) = far.accept_bi().await.unwrap();
+            // The asker stops reading midway.
+            let _ = send.write_all(&vec![0; SETUP_MESSAGE_MAX + 1]).await;
+            let _ = send.finish();
+        };
+        let (answer, ()) = tokio::join!(exchange(&near, b"a question"), answering);
+        assert_eq!(answer, Err(CallFailure::Malformed));
+    }
+}

@@ -1,11 +1,21 @@
 //! For tests: nodes with rule books in memory, reached without a network.
 
-use std::{collections::BTreeMap, future::pending, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    future::pending,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+};
 
 use byway_base::{
     OverlayAddress, Port, PublicKey, RouteId, SecretKey, TransportId, TransportType,
     limits::ROUTE_REQUEST_TTL,
 };
+use byway_messaging_client::ALPN_SETUP;
+use byway_net::{Expect, Identity, quic::QuicProfile};
 use byway_setup::{CallFailure, Effect, Quotas, RuleBook, Surroundings};
 use byway_wire::{
     Hop, RouteRequest, SignedRouteRequest,
@@ -13,6 +23,7 @@ use byway_wire::{
     setup::{NodeMessage, Reply},
 };
 use parking_lot::Mutex;
+use quinn::{Connection, Endpoint};
 use tokio::sync::watch;
 
 use crate::{NodeCaller, clock::Clock};
@@ -33,6 +44,7 @@ struct Row {
     hops: Vec<Hop>,
     nodes: Mutex<BTreeMap<PublicKey, (RuleBook, usize)>>,
     mood: watch::Sender<Mood>,
+    labels: AtomicU32,
 }
 
 /// What becomes of calls.
@@ -47,9 +59,9 @@ pub(crate) enum Mood {
 }
 
 /// Everything is up, every port is listened on, labels count up.
-struct Anything(u32);
+struct Anything<'a>(&'a AtomicU32);
 
-impl Surroundings for Anything {
+impl Surroundings for Anything<'_> {
     fn has_transport(&self, _: TransportId) -> bool {
         true
     }
@@ -63,8 +75,7 @@ impl Surroundings for Anything {
     }
 
     fn draw(&mut self) -> u32 {
-        self.0 += 1;
-        self.0
+        self.0.fetch_add(1, Relaxed)
     }
 }
 
@@ -81,7 +92,7 @@ impl Network {
         let book = |key| (key, (RuleBook::new(key, [secret(200).public()], Quotas::default()), 0));
         let nodes = Mutex::new(nodes.map(book).collect());
         let mood = watch::Sender::new(Mood::Answering);
-        Self(Arc::new(Row { clock: Clock::start(), secrets, hops, nodes, mood }))
+        Self(Arc::new(Row { clock: Clock::start(), secrets, hops, nodes, mood, labels: AtomicU32::new(1) }))
     }
 
     pub(crate) fn source(&self) -> PublicKey {
@@ -124,7 +135,7 @@ impl Network {
     fn deliver(&self, node: PublicKey, message: NodeMessage) -> Reply {
         let mut nodes = self.0.nodes.lock();
         let (book, rules) = nodes.get_mut(&node).expect("a node of the row");
-        let labels = &mut Anything(0);
+        let labels = &mut Anything(&self.0.labels);
         let (reply, effects) =
             book.handle(self.0.clock.now(), Clock::unix(), secret(200).public(), message, labels);
         for effect in effects {
@@ -147,4 +158,25 @@ impl NodeCaller for Network {
         }
         Ok(self.deliver(node, message))
     }
+}
+
+/// A connection from the key `secret(client)` to `secret(200)`, and the other end of it.
+pub(crate) async fn connected(client: u8) -> (Endpoints, Connection, Connection) {
+    let (server, client) = (Identity::new(secret(200)), Identity::new(secret(client)));
+    let profile = QuicProfile::messaging();
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let listening = Endpoint::server(profile.server_config(&server, &[ALPN_SETUP]), any).unwrap();
+    let dialling = Endpoint::client(any).unwrap();
+    let config = profile.client_config(&client, Expect::Exactly(server.public()), ALPN_SETUP);
+    let there = listening.local_addr().unwrap();
+    let dial = dialling.connect_with(config, there, "byway").unwrap();
+    let accept = async { listening.accept().await.unwrap().await };
+    let (near, far) = tokio::try_join!(dial, accept).unwrap();
+    (Endpoints { _listening: listening, _dialling: dialling }, near, far)
+}
+
+/// Keeps both ends of a connection alive.
+pub(crate) struct Endpoints {
+    _listening: Endpoint,
+    _dialling: Endpoint,
 }

@@ -6,8 +6,9 @@ use byway_api::setup_node;
 use byway_base::{Code, Problem, PublicKey, SecretKey};
 use byway_http::server::Server;
 use byway_messaging_client::{ALPN_SETUP, HttpDirectory, MessagingClient, PeerConnections};
+use byway_net::Backoff;
 use byway_service_kit::{Check, Common, Health, Service, Shutdown, key_file};
-use tokio::{net::TcpListener, task::spawn_blocking};
+use tokio::{net::TcpListener, task::spawn_blocking, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -124,9 +125,11 @@ impl Service for SetupNode {
     }
 }
 
-/// Tells readiness whether sources and nodes can be reached.
+/// Tells readiness whether sources and nodes can be reached. At first that takes a contact record in the directory, or
+/// sources would look for the setup node in vain; later a connected server is enough.
 async fn report(client: &MessagingClient, check: &Check) {
     let mut status = client.watch();
+    await_listing(client, check).await;
     loop {
         if status.borrow_and_update().connected {
             check.ok();
@@ -136,5 +139,18 @@ async fn report(client: &MessagingClient, check: &Check) {
         if status.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+async fn await_listing(client: &MessagingClient, check: &Check) {
+    let mut pauses = Backoff::default();
+    loop {
+        client.ready().await;
+        match client.look_up(&[client.key()]).await {
+            Ok(records) if !records.is_empty() => return,
+            Ok(_) => check.failing("the contact record is not published yet"),
+            Err(problem) => check.failing(problem.to_string()),
+        }
+        sleep(pauses.next(rand::random())).await;
     }
 }

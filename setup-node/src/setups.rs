@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, time::Instant};
 
-use byway_base::{Code, PublicKey};
+use byway_base::{Code, PublicKey, RouteId};
 use byway_service_kit::Check;
-use byway_setup::{Outcome, Saga, Step};
+use byway_setup::{Outcome, Saga};
 use byway_wire::{
     Hop, SignedRouteRequest,
     setup::{Failure, Reply},
@@ -60,14 +60,18 @@ impl<C: NodeCaller> Setups<C> {
         hops: Vec<Hop>,
     ) -> Reply {
         let started = Instant::now();
-        let ending = match self.begin(caller, request, hops) {
-            Ok(outcome) => outcome.await.unwrap_or_else(|_| {
-                let why = "the request was given up midway".to_owned();
-                Ending::failed(Some(Step::Undo), Failure { code: Code::Internal, why })
-            }),
-            Err(failure) => Ending::failed(None, failure),
+        let outcome = match self.begin(caller, request, hops, started) {
+            Ok(outcome) => outcome,
+            Err(failure) => {
+                let refused = Ending::Refused(failure);
+                self.0.stats.ended(&refused, started.elapsed());
+                return refused.reply();
+            }
         };
-        self.0.stats.ended(&ending, started.elapsed());
+        let ending = outcome.await.unwrap_or_else(|_| {
+            let why = "the request was given up midway".to_owned();
+            Ending::Undone(Failure { code: Code::Internal, why })
+        });
         ending.reply()
     }
 
@@ -107,6 +111,7 @@ impl<C: NodeCaller> Setups<C> {
         caller: PublicKey,
         request: SignedRouteRequest,
         hops: Vec<Hop>,
+        started: Instant,
     ) -> Result<oneshot::Receiver<Ending>, Failure> {
         if self.0.tasks.is_closed() {
             let why = "this setup node is about to stop".to_owned();
@@ -125,26 +130,34 @@ impl<C: NodeCaller> Setups<C> {
             .begin(route)
             .map_err(|taken| Failure { code: Code::Replayed, why: taken.to_string() })?;
         let (answer, outcome) = oneshot::channel();
-        self.0.tasks.spawn(Arc::clone(&self.0).run(saga, permit, answer));
+        self.0.tasks.spawn(Arc::clone(&self.0).run(saga, permit, started, answer));
         Ok(outcome)
     }
 }
 
 impl<C: NodeCaller> Inner<C> {
-    async fn run(self: Arc<Self>, mut saga: Saga, permit: Permit, answer: oneshot::Sender<Ending>) {
+    async fn run(
+        self: Arc<Self>,
+        mut saga: Saga,
+        permit: Permit,
+        started: Instant,
+        answer: oneshot::Sender<Ending>,
+    ) {
         let route = saga.route();
-        drive(&mut saga, &self.caller, self.clock, async |outcome, step| {
-            match outcome {
+        drive(&mut saga, &self.caller, self.clock, async |outcome| {
+            let ending = match outcome {
                 Outcome::Established => {
                     self.record(route).await;
-                    // A source that is gone has no use for the answer.
-                    let _ = answer.send(Ending::Established);
+                    Ending::Established
                 }
                 Outcome::Failed(failure) => {
                     self.routes.fail(route);
-                    let _ = answer.send(Ending::failed(step, failure));
+                    Ending::Undone(failure)
                 }
-            }
+            };
+            self.stats.ended(&ending, started.elapsed());
+            // A source that is gone has no use for the answer.
+            let _ = answer.send(ending);
         })
         .await;
         let left: Vec<_> = saga.not_undone().map(|node| node.short()).collect();
@@ -154,7 +167,7 @@ impl<C: NodeCaller> Inner<C> {
         drop(permit);
     }
 
-    async fn record(&self, route: byway_base::RouteId) {
+    async fn record(&self, route: RouteId) {
         match self.routes.installed(route).await {
             Ok(()) => self.journal.ok(),
             Err(problem) => self.journal.degraded(problem.to_string()),

@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use byway_setup::Step;
 use byway_wire::setup::{Failure, Reply};
 
 /// How a route request ended.
@@ -20,14 +19,6 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
-    /// A failure in `step`; none if it came before the saga.
-    pub(crate) fn failed(step: Option<Step>, failure: Failure) -> Self {
-        match step {
-            None | Some(Step::Check) => Self::Refused(failure),
-            Some(_) => Self::Undone(failure),
-        }
-    }
-
     /// What the source is told.
     pub(crate) fn reply(self) -> Reply {
         match self {

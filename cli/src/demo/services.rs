@@ -65,6 +65,12 @@ impl Running {
         })
     }
 
+    /// Whether it still runs.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        !self.task.is_finished()
+    }
+
     /// Ends it at once, as a crash would: connections break, nobody is told.
     pub fn kill(&self) {
         self.task.abort();

@@ -14,6 +14,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{Api, views};
+use crate::names::micros;
 
 /// Most messages of one ping.
 const PINGS_MAX: u32 = 100;
@@ -30,18 +31,17 @@ impl Handle<GetStatus> for Api {
 
 impl Handle<ListLocalTransports> for Api {
     async fn handle(&self, _: Call<ListLocalTransports>) -> Result<LocalTransports, Problem> {
-        let names = self.names();
-        let items = self.node.transports().iter().map(|info| views::transport(info, &names)).collect();
+        let items = self.node.transports().iter().map(|info| views::transport(info, &self.node)).collect();
         Ok(LocalTransports { items })
     }
 }
 
 impl Handle<OpenTransport> for Api {
     async fn handle(&self, call: Call<OpenTransport>) -> Result<LocalTransport, Problem> {
-        let peer = self.names().resolve(&call.body.peer)?;
+        let peer = self.node.resolve(&call.body.peer)?;
         let id = self.node.open_transport(&call.body.kind, peer).await?;
         let found = self.node.transports().into_iter().find(|info| info.id == id);
-        found.map(|info| views::transport(&info, &self.names())).ok_or_else(|| {
+        found.map(|info| views::transport(&info, &self.node)).ok_or_else(|| {
             Problem::new(Code::TransportDown, "cannot keep the transport", "it was lost as soon as it was open")
         })
     }
@@ -57,9 +57,8 @@ impl Handle<CloseTransport> for Api {
 
 impl Handle<ListRoutes> for Api {
     async fn handle(&self, _: Call<ListRoutes>) -> Result<LocalRoutes, Problem> {
-        let names = self.names();
         Ok(LocalRoutes {
-            sessions: self.node.sessions().iter().map(|info| views::session(info, &names)).collect(),
+            sessions: self.node.sessions().iter().map(|info| views::session(info, &self.node)).collect(),
             installed: self.node.routes().iter().map(views::installed).collect(),
         })
     }
@@ -67,7 +66,7 @@ impl Handle<ListRoutes> for Api {
 
 impl Handle<SendPing> for Api {
     async fn handle(&self, call: Call<SendPing>) -> Result<PingReply, Problem> {
-        let peer = self.names().resolve(&call.body.peer)?;
+        let peer = self.node.resolve(&call.body.peer)?;
         let choice = self.choice(call.body.policy.as_deref(), call.body.path)?;
         let count = call.body.count.unwrap_or(PINGS);
         if !(1..=PINGS_MAX).contains(&count) {
@@ -75,18 +74,17 @@ impl Handle<SendPing> for Api {
             return Err(Problem::new(Code::Usage, "cannot ping", why));
         }
         let ping = self.node.ping(peer, choice, count).await?;
-        let names = self.names();
         Ok(PingReply {
             peer,
-            rtt_us: ping.rtts.into_iter().map(views::micros).collect(),
-            routes: ping.routes.iter().map(|info| views::route(info, &names)).collect(),
+            rtt_us: ping.rtts.into_iter().map(micros).collect(),
+            routes: ping.routes.iter().map(|info| self.node.route_view(info)).collect(),
         })
     }
 }
 
 impl Handle<ShowPaths> for Api {
     async fn handle(&self, call: Call<ShowPaths>) -> Result<FindReply, Problem> {
-        let peer = self.names().resolve(&call.body.peer)?;
+        let peer = self.node.resolve(&call.body.peer)?;
         let policy = self.policy(call.body.policy.as_deref())?;
         let k = usize::from(call.body.k.unwrap_or(PATHS));
         self.node.find_paths(peer, &policy, k, call.body.why_not).await
@@ -95,9 +93,8 @@ impl Handle<ShowPaths> for Api {
 
 impl Handle<Resolve> for Api {
     async fn handle(&self, call: Call<Resolve>) -> Result<ResolveReply, Problem> {
-        let names = self.names();
-        let key = names.resolve(&call.body.name)?;
-        Ok(ResolveReply { key, name: names.name_of(&key) })
+        let key = self.node.resolve(&call.body.name)?;
+        Ok(ResolveReply { key, name: self.node.name_of(&key) })
     }
 }
 

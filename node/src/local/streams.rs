@@ -27,7 +27,7 @@ use tokio::{
 };
 use tracing::debug;
 
-use super::{Api, views};
+use super::Api;
 use crate::{Listener, OverlayStream};
 
 /// Bytes of a dial request.
@@ -71,11 +71,10 @@ async fn dial(State(api): State<Arc<Api>>, mut request: Request) -> Result<Respo
     let body = axum::body::to_bytes(request.into_body(), DIAL_REQUEST_MAX).await;
     let body = body.map_err(|error| usage("cannot read the request", error))?;
     let wanted: DialRequest = serde_json::from_slice(&body).map_err(|error| usage("cannot read the request", error))?;
-    let key = api.names().resolve(&wanted.peer)?;
+    let key = api.node.resolve(&wanted.peer)?;
     let choice = api.choice(wanted.policy.as_deref(), wanted.path)?;
     let (stream, routes) = api.node.dial(OverlayAddress { key, port: wanted.port }, choice).await?;
-    let names = api.names();
-    let routes: Vec<_> = routes.iter().map(|info| views::route(info, &names)).collect();
+    let routes: Vec<_> = routes.iter().map(|info| api.node.route_view(info)).collect();
     let routes = serde_json::to_string(&routes).map_err(|error| internal(&error))?;
     tokio::spawn(carry(upgrade, stream));
     switch(Some((ROUTES_HEADER, routes)))

@@ -1,9 +1,7 @@
 //! The node's values in the words of the local API.
 
-use std::time::Duration;
-
 use byway_api::local::{
-    InstalledRouteView, LocalEvent, LocalTransport, MessagingView, RouteHop, RouteView, SessionView, Status,
+    InstalledRouteView, LocalEvent, LocalTransport, MessagingView, SessionView, Status,
     StatusProblem,
 };
 use byway_base::Code;
@@ -11,21 +9,17 @@ use byway_messaging_client::ServerState;
 use byway_service_kit::Condition;
 
 use super::Api;
-use crate::{NodeEvent, RouteInfo, SessionInfo, TransportInfo, names::Names};
+use crate::{Node, NodeEvent, SessionInfo, TransportInfo, names::micros};
 
 /// Version of the replies.
 const VERSION: u32 = 1;
 
-pub(super) fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
-}
-
-pub(super) fn transport(info: &TransportInfo, names: &Names<'_>) -> LocalTransport {
+pub(super) fn transport(info: &TransportInfo, node: &Node) -> LocalTransport {
     LocalTransport {
         id: info.id,
         kind: info.kind.clone(),
         peer: info.peer,
-        name: names.name_of(&info.peer),
+        name: node.name_of(&info.peer),
         address: info.address.clone(),
         dialled: info.dialled,
         rtt_us: info.rtt.map(micros),
@@ -35,28 +29,12 @@ pub(super) fn transport(info: &TransportInfo, names: &Names<'_>) -> LocalTranspo
     }
 }
 
-pub(super) fn route(info: &RouteInfo, names: &Names<'_>) -> RouteView {
-    let hop = |hop: &crate::HopInfo| RouteHop {
-        transport: hop.transport,
-        kind: hop.kind.clone(),
-        to: hop.to,
-        name: names.name_of(&hop.to),
-        rtt_us: micros(hop.rtt),
-    };
-    RouteView {
-        route: info.route,
-        active: info.active,
-        rtt_us: info.rtt.map(micros),
-        hops: info.hops.iter().map(hop).collect(),
-    }
-}
-
-pub(super) fn session(info: &SessionInfo, names: &Names<'_>) -> SessionView {
+pub(super) fn session(info: &SessionInfo, node: &Node) -> SessionView {
     SessionView {
         to: info.to,
         streams: info.streams as u64,
         rtt_us: micros(info.rtt),
-        routes: info.routes.iter().map(|info| route(info, names)).collect(),
+        routes: info.routes.iter().map(|info| node.route_view(info)).collect(),
     }
 }
 
@@ -87,7 +65,6 @@ pub(super) fn event(event: NodeEvent) -> LocalEvent {
 
 pub(super) fn status(api: &Api) -> Status {
     let node = &api.node;
-    let names = api.names();
     let servers = node.messaging().status().servers;
     let messaging = servers.iter().map(|server| MessagingView {
         key: server.key,
@@ -106,8 +83,8 @@ pub(super) fn status(api: &Api) -> Status {
         messaging: messaging.collect(),
         transit: node.config().transit,
         listening: node.listening(),
-        transports: node.transports().iter().map(|info| transport(info, &names)).collect(),
-        sessions: node.sessions().iter().map(|info| session(info, &names)).collect(),
+        transports: node.transports().iter().map(|info| transport(info, node)).collect(),
+        sessions: node.sessions().iter().map(|info| session(info, node)).collect(),
         rules: node.rules() as u64,
         forwarded_bytes: node.counters().forwarded_bytes,
     }

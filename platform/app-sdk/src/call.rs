@@ -1,8 +1,8 @@
 //! Calls an endpoint of the local API.
 
+use bytes::Bytes;
 use byway_api::Endpoint;
 use byway_base::{Code, Problem};
-use bytes::Bytes;
 use http::{
     Request,
     header::{ACCEPT, CONTENT_TYPE, HOST},
@@ -37,7 +37,10 @@ impl LocalNode {
         self.in_time(exchange).await
     }
 
-    pub(crate) async fn in_time<T>(&self, exchange: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    pub(crate) async fn in_time<T>(
+        &self,
+        exchange: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
         let deadline = self.deadline();
         timeout(deadline, exchange).await.unwrap_or_else(|_| {
             let why = format!("it did not answer within {deadline:?}");
@@ -52,7 +55,10 @@ pub(crate) fn request(method: &str, target: &str) -> Builder {
 }
 
 /// Adds the body; `()` is none.
-pub(crate) fn finish(request: Builder, body: &impl serde::Serialize) -> Result<Request<Full<Bytes>>, Problem> {
+pub(crate) fn finish(
+    request: Builder,
+    body: &impl serde::Serialize,
+) -> Result<Request<Full<Bytes>>, Problem> {
     let unusable = |why: String| Problem::new(Code::Usage, "cannot write the request", why);
     let json = serde_json::to_vec(body).map_err(|error| unusable(error.to_string()))?;
     let request = if json == b"null" {

@@ -2,8 +2,8 @@
 
 use std::{io, path::Path};
 
-use byway_base::{Code, Problem};
 use bytes::Bytes;
+use byway_base::{Code, Problem};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::{body::Incoming, client::conn::http1};
@@ -25,7 +25,9 @@ pub(crate) async fn open(socket: &Path) -> Result<UnixStream, Problem> {
         let what = "cannot reach the node";
         let path = socket.display();
         match error.kind() {
-            io::ErrorKind::NotFound => Problem::new(Code::NodeUnreachable, what, format!("there is no socket {path}")),
+            io::ErrorKind::NotFound => {
+                Problem::new(Code::NodeUnreachable, what, format!("there is no socket {path}"))
+            }
             io::ErrorKind::ConnectionRefused => {
                 Problem::new(Code::NodeUnreachable, what, format!("nobody answers on the socket {path}"))
             }

@@ -32,7 +32,8 @@ impl LocalNode {
     /// # Errors
     /// As [`Self::call`].
     pub async fn events(&self) -> Result<Events, Problem> {
-        let request = request(WatchEvents::METHOD.as_str(), WatchEvents::PATH).header(ACCEPT, "text/event-stream");
+        let request =
+            request(WatchEvents::METHOD.as_str(), WatchEvents::PATH).header(ACCEPT, "text/event-stream");
         let request = finish(request, &())?;
         let exchange = async {
             let (response, driver) = connection::exchange(self.socket(), request).await?;
@@ -56,12 +57,20 @@ impl Events {
     pub async fn next(&mut self) -> Result<Option<LocalEvent>, Problem> {
         loop {
             if let Some(event) = self.decoder.next().map_err(|Unreadable| unreadable())? {
-                return if event.kind == "item" { reply::parse(event.data.as_bytes()).map(Some) } else { Ok(None) };
+                return if event.kind == "item" {
+                    reply::parse(event.data.as_bytes()).map(Some)
+                } else {
+                    Ok(None)
+                };
             }
             // The node sends comments when it has nothing to say.
             let silence = STREAM_KEEPALIVE * 3;
             let frame = timeout(silence, self.body.frame()).await.map_err(|_| {
-                Problem::new(Code::Timeout, "cannot follow the node's events", format!("it was silent for {silence:?}"))
+                Problem::new(
+                    Code::Timeout,
+                    "cannot follow the node's events",
+                    format!("it was silent for {silence:?}"),
+                )
             })?;
             let Some(frame) = frame else { return Ok(None) };
             let frame = frame.map_err(|error| connection::broke(&error))?;

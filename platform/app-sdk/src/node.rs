@@ -20,7 +20,8 @@ pub struct LocalNode {
 impl LocalNode {
     /// The time for one call unless told otherwise: half as long again as the node takes at most, so that its reason
     /// is heard rather than ours.
-    const DEADLINE: Duration = HTTP_TIMEOUT.saturating_add(HTTP_TIMEOUT.checked_div(2).expect("two is not zero"));
+    const DEADLINE: Duration =
+        HTTP_TIMEOUT.saturating_add(HTTP_TIMEOUT.checked_div(2).expect("two is not zero"));
 
     /// The node that serves on `socket`. Opens nothing yet.
     #[must_use]

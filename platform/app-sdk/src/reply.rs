@@ -1,8 +1,8 @@
 //! Replies and problems from the node.
 
+use bytes::Bytes;
 use byway_api::ProblemDetails;
 use byway_base::{Code, Problem, limits::HTTP_REPLY_MAX};
-use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;

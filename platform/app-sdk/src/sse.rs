@@ -105,7 +105,7 @@ mod tests {
         decoder.push(&vec![b'x'; HTTP_EVENT_MAX]).unwrap();
         assert_eq!(decoder.push(b"x"), Err(Unreadable));
         let mut decoder = Decoder::default();
-        let line = format!("data:{}\n", "x".repeat(HTTP_EVENT_MAX / 2));
+        let line = format!("data:{}\n", "x".repeat(HTTP_EVENT_MAX / 2 - 1));
         let outcomes = [(); 3].map(|()| decoder.push(line.as_bytes()).and_then(|()| decoder.next()));
         assert_eq!(outcomes, [Ok(None), Ok(None), Err(Unreadable)]);
     }

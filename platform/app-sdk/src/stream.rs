@@ -6,9 +6,9 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::{Buf, Bytes};
 use byway_api::local::STREAM_PROTOCOL;
 use byway_base::Problem;
-use bytes::{Buf, Bytes};
 use http::{HeaderMap, Response, StatusCode, header::UPGRADE};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -49,7 +49,11 @@ impl Stream {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.early.is_empty() {
             return Pin::new(&mut self.io).poll_read(cx, buf);
         }

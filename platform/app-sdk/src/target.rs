@@ -7,7 +7,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// `path` with its parameters filled in, and the query after it.
-pub(crate) fn target(path: &str, parameters: &impl Serialize, query: &impl Serialize) -> Result<String, Problem> {
+pub(crate) fn target(
+    path: &str,
+    parameters: &impl Serialize,
+    query: &impl Serialize,
+) -> Result<String, Problem> {
     let mut target = path.to_owned();
     for (name, value) in fields(parameters)? {
         target = target.replace(&format!("{{{name}}}"), &encoded(&value));
@@ -35,7 +39,9 @@ fn fields(from: &impl Serialize) -> Result<Vec<(String, String)>, Problem> {
             Value::Null => {}
             Value::String(text) => fields.push((name, text)),
             Value::Bool(_) | Value::Number(_) => fields.push((name, value.to_string())),
-            Value::Array(_) | Value::Object(_) => return Err(unusable("a parameter is a list or a structure")),
+            Value::Array(_) | Value::Object(_) => {
+                return Err(unusable("a parameter is a list or a structure"));
+            }
         }
     }
     Ok(fields)

@@ -10,9 +10,12 @@ use byway_messaging::ServerInfo;
 use byway_net::Backoff;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::{clock::unix_time, directory::Directory, hub::Hub, status::Board};
-
-const TOPIC: &str = "servers";
+use crate::{
+    clock::unix_time,
+    directory::Directory,
+    hub::Hub,
+    status::{Board, DIRECTORY},
+};
 
 /// Asks for the list of servers again and again: soon while no server is connected, else as often as records change.
 pub(crate) async fn run(hub: Arc<Hub>, directory: Arc<dyn Directory>, board: Board) {
@@ -20,7 +23,8 @@ pub(crate) async fn run(hub: Arc<Hub>, directory: Arc<dyn Directory>, board: Boa
     loop {
         let problem = ask(&hub, directory.as_ref()).await.err();
         let failed = problem.is_some();
-        board.set(TOPIC, problem.map(|problem| problem.while_doing("cannot list messaging servers")));
+        board.set(DIRECTORY, problem.map(|problem| problem.while_doing("cannot list messaging servers")));
+        hub.work.notify_one();
         let connected = hub.with_core(|core, _| core.is_connected() && !core.delegated().is_empty());
         let pause = if failed || !connected {
             backoff.next(rand::random())

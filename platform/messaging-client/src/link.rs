@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::BytesMut;
-use byway_base::limits::{CONNECT_TIMEOUT, TRANSPORT_PING_INTERVAL, TRANSPORT_SILENCE};
+use byway_base::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, TRANSPORT_PING_INTERVAL, TRANSPORT_SILENCE};
 use byway_messaging::KeyMemo;
 use byway_net::{Expect, tcp, virtual_path::WakerSlot};
 use byway_wire::messaging::Frame;
@@ -46,8 +46,11 @@ pub(crate) enum LinkError {
     #[error("the server sent what is no frame: {0}")]
     Protocol(#[from] byway_wire::DecodeError),
     /// Nothing was heard for too long.
-    #[error("the server was silent for {TRANSPORT_SILENCE:?}")]
+    #[error("the server was silent for too long")]
     Silent,
+    /// The server has no place for another client.
+    #[error("the server holds as many clients as it may")]
+    Full,
 }
 
 /// Connects to a server and carries packets until the connection ends or `cancel` asks for the end.
@@ -66,9 +69,7 @@ pub(crate) async fn run(
         Ok(connection) => TlsPipe::new(connection),
         Err(error) => return Some(error.into()),
     };
-    let queue = SendQueue::new(hub.gate.clone());
-    hub.link_up(server.key, queue.clone());
-    let mut link = Box::pin(Link::new(hub, server, pipe, queue));
+    let mut link = Box::pin(Link::new(hub, server, pipe));
     tokio::select! {
         () = cancel.cancelled() => {
             link.farewell().await;
@@ -83,6 +84,9 @@ struct Link {
     server: ServerAddress,
     pipe: TlsPipe,
     queue: Arc<SendQueue>,
+    /// The server answered, so that it has taken us in. The end of the handshake alone does not tell: the server may
+    /// still turn us away, or not know us yet when a peer sends us something.
+    is_up: bool,
     memo: KeyMemo,
     arrived: BytesMut,
     room: WakerSlot,
@@ -96,14 +100,15 @@ struct Link {
 }
 
 impl Link {
-    fn new(hub: Arc<Hub>, server: ServerAddress, pipe: TlsPipe, queue: Arc<SendQueue>) -> Self {
+    fn new(hub: Arc<Hub>, server: ServerAddress, pipe: TlsPipe) -> Self {
         let now = Instant::now();
         Self {
+            is_up: false,
+            queue: SendQueue::new(hub.gate.clone()),
             room: hub.inbound.slot(),
             hub,
             server,
             pipe,
-            queue,
             memo: KeyMemo::default(),
             arrived: BytesMut::new(),
             outgoing: Vec::new(),
@@ -173,6 +178,7 @@ impl Link {
             match frame {
                 Frame::Ping(token) => self.queue.push_control(&Frame::Pong(token)),
                 Frame::Pong(token) => self.measured(token),
+                Frame::Limited if !self.is_up => return Poll::Ready(Err(LinkError::Full)),
                 frame => frames.push(frame),
             }
         }
@@ -187,7 +193,10 @@ impl Link {
     }
 
     /// The token of a ping is the time when it was sent.
-    fn measured(&self, token: u64) {
+    fn measured(&mut self, token: u64) {
+        if !std::mem::replace(&mut self.is_up, true) {
+            self.hub.link_up(self.server.key, self.queue.clone());
+        }
         if let Some(rtt) = self.origin.elapsed().checked_sub(Duration::from_nanos(token)) {
             self.hub.with_core(|core, _| core.link_rtt(self.server.key, rtt));
             self.hub.work.notify_one();
@@ -198,10 +207,14 @@ impl Link {
         self.written < self.outgoing.len()
     }
 
+    fn silent_at(&self) -> Instant {
+        self.heard + if self.is_up { TRANSPORT_SILENCE } else { HANDSHAKE_TIMEOUT }
+    }
+
     /// Does what time asks for.
     fn tend(&mut self) -> Result<(), LinkError> {
         let now = Instant::now();
-        if now - self.heard >= TRANSPORT_SILENCE {
+        if now >= self.silent_at() {
             return Err(LinkError::Silent);
         }
         if now >= self.next_ping {
@@ -219,7 +232,7 @@ impl Link {
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<LinkError> {
         let stall =
             self.is_writing().then_some(self.progress + STALL).filter(|stall| *stall > Instant::now());
-        let wake = self.next_ping.min(self.heard + TRANSPORT_SILENCE);
+        let wake = self.next_ping.min(self.silent_at());
         self.timer.as_mut().reset(stall.map_or(wake, |stall| wake.min(stall)));
         if self.timer.as_mut().poll(cx).is_ready() {
             cx.waker().wake_by_ref();

@@ -9,11 +9,15 @@ use byway_base::{
 use byway_wire::SignedRecord;
 use tokio::{task::JoinSet, time::timeout};
 
-use crate::{clock::unix_time, directory::Directory, hub::Hub, status::Board};
+use crate::{
+    clock::unix_time,
+    directory::Directory,
+    hub::Hub,
+    status::{Board, DIRECTORY},
+};
 
 /// Requests under way at once; further keys gather for the next batch.
 const REQUESTS: usize = 4;
-const TOPIC: &str = "look-up";
 
 /// Gathers the keys that the core asks for and asks the directory for them together.
 pub(crate) struct LookUps {
@@ -81,7 +85,7 @@ impl Answer {
         let mut missing: BTreeSet<_> = self.keys.into_iter().collect();
         match self.records {
             Ok(records) => {
-                board.set(TOPIC, None);
+                board.set(DIRECTORY, None);
                 let unix = unix_time();
                 for record in &records {
                     missing.remove(&record.record.subject);
@@ -91,7 +95,7 @@ impl Answer {
                 missing.iter().for_each(|key| hub.with_core(|core, now| core.record_absent(*key, now)));
             }
             Err(problem) => {
-                board.set(TOPIC, Some(problem));
+                board.set(DIRECTORY, Some(problem));
                 missing.iter().for_each(|key| hub.with_core(|core, now| core.look_up_failed(*key, now)));
             }
         }

@@ -83,6 +83,10 @@ impl From<ServerView> for ServerStatus {
     }
 }
 
+/// The topic of whatever keeps the directory from answering. Shared by all who ask it, since the next answer to any of
+/// them shows that it is over.
+pub(crate) const DIRECTORY: &str = "directory";
+
 /// Problems that last, one per topic. Logs each once when it appears and once when it is over.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Board {

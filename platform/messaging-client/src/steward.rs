@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use byway_base::{Code, Problem, PublicKey};
-use byway_messaging::Effect;
+use byway_messaging::{ClientCore, Effect};
 use byway_net::Backoff;
 use tokio::{
     sync::watch,
@@ -87,7 +87,7 @@ impl Steward {
                     Err(error) => tracing::error!(%error, "link task failed"),
                 },
                 answer = self.look_ups.answer() => answer.apply(&self.hub, &self.board),
-                () = sleep_until(due) => self.hub.with_core(|core, now| core.handle_timeout(now)),
+                () = sleep_until(due) => self.hub.with_core(ClientCore::handle_timeout),
             }
         }
         self.live.values().for_each(|live| live.cancel.cancel());

@@ -63,10 +63,13 @@ pub struct Accepted {
 }
 
 /// Puts an endpoint on `path`, known to itself as `local`. It accepts connections for `alpns`; with none it only dials.
-/// Runs until its last handle and connection are gone. Call it within a tokio runtime.
+/// Runs until its last handle and connection are gone.
 ///
 /// # Errors
 /// None at present; quinn reserves the right.
+///
+/// # Panics
+/// Outside of a tokio runtime.
 pub fn endpoint(
     path: Arc<dyn VirtualPath>,
     local: SocketAddr,

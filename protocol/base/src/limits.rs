@@ -186,8 +186,16 @@ pub const GRAPH_NODES: usize = 2_097_152;
 pub const GRAPH_TRANSPORTS: usize = 8_388_608;
 /// Names of transport types in one mirror at once. A network uses a handful; names are free text of its members.
 pub const GRAPH_TYPES: usize = 4_096;
-/// A finder whose mirror is older than this is not ready.
+/// A finder whose mirror is older than this calls itself degraded. It goes on answering: it is all that nodes have left.
 pub const MIRROR_AGE_MAX: Duration = Duration::from_secs(60);
+/// Changes that a mirror takes over at once; amortises a thread hop over them, and is done before anybody waits.
+pub const MIRROR_BATCH: usize = 1_024;
+/// Searches that one finder runs at once, unless told otherwise.
+pub const SEARCH_WORKERS: usize = 2;
+/// Most searches that one finder can be told to run at once. Each needs some 40 bytes of memory per node of the graph.
+pub const SEARCH_WORKERS_MAX: usize = 256;
+/// Searches that wait at one finder for a worker; at a few milliseconds each, they have their turn within a second.
+pub const SEARCHES_WAITING: usize = 256;
 
 // ---- Sessions and apps ----
 
@@ -205,6 +213,9 @@ pub const SESSION_STREAMS: u32 = 1_024;
 pub const SESSION_STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 /// Flow-control window of one session, bytes.
 pub const SESSION_WINDOW: u32 = 16 * 1024 * 1024;
+/// Clients that a proxy, a forwarded or an exposed port serves at once; the rest wait in the kernel's backlog. As many
+/// as one session has streams.
+pub const LOCAL_CLIENTS: usize = SESSION_STREAMS as usize;
 /// A session without any packet from the other end for this long is lost. Longer than a whole repair of its routes.
 pub const SESSION_IDLE: Duration = Duration::from_secs(60);
 

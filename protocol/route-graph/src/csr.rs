@@ -139,7 +139,8 @@ impl Csr {
         let metric = metric(preference);
         self.costs[metric::position(preference)].get_or_init(|| {
             // Row by row first: to gather numbers from a small table is several times faster than to gather rows.
-            let by_row: Vec<u32> = self.rows.all().map(|row| metric::hop_cost(metric, &row.metrics)).collect();
+            let by_row: Vec<u32> =
+                self.rows.all().map(|row| metric::hop_cost(metric, &row.metrics)).collect();
             self.topology.steps.iter().map(|step| by_row[step.transport.index()]).collect()
         })
     }

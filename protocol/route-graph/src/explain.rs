@@ -80,8 +80,10 @@ pub fn explain(csr: &Csr, scratch: &mut Scratch, query: &Query) -> Vec<Reason> {
     for class in Class::all().into_iter().filter(|class| class.matters(&query.policy)) {
         let (policy, relaxed) = class.lift(&query.policy);
         if let Some(path) = better(csr, scratch, query, (policy, relaxed), best_cost) {
-            let by: Vec<Constraint> =
-                Constraint::violated(csr, query, &path).into_iter().filter(|constraint| constraint.is_like(class)).collect();
+            let by: Vec<Constraint> = Constraint::violated(csr, query, &path)
+                .into_iter()
+                .filter(|constraint| constraint.is_like(class))
+                .collect();
             reasons.push(Reason::Excluded { by, path });
         }
     }

@@ -16,10 +16,10 @@ use crate::{
     Csr, Metrics,
     csr::{Parts, Topology},
 };
-use nodes::Nodes;
 pub(crate) use nodes::NodeEntry;
-pub(crate) use rows::{Row, Rows};
+use nodes::Nodes;
 use rows::Table;
+pub(crate) use rows::{Row, Rows};
 use types::Types;
 
 /// A transport as transport discovery tells it.

@@ -53,7 +53,10 @@ pub(crate) const COUNT: usize = METRICS.len();
 
 /// Position of a preference's metric in the table.
 pub(crate) fn position(preference: Preference) -> usize {
-    METRICS.iter().position(|(named, _)| *named == preference).expect("the table has a row for every preference")
+    METRICS
+        .iter()
+        .position(|(named, _)| *named == preference)
+        .expect("the table has a row for every preference")
 }
 
 /// The metric that a preference ranks by.
@@ -86,7 +89,9 @@ mod tests {
         for (preference, _) in Preference::ALL {
             let metric = metric(*preference);
             assert!(hop_cost(metric, &Metrics::default()) >= 1);
-            assert!(hop_cost(metric, &worst) >= hop_cost(metric, &Metrics { rtt_us: 1, ..Metrics::default() }));
+            assert!(
+                hop_cost(metric, &worst) >= hop_cost(metric, &Metrics { rtt_us: 1, ..Metrics::default() })
+            );
         }
     }
 }

@@ -20,6 +20,7 @@
 //! request that it signed and awaits, over the first transport that it chose; the destination accepts only a request
 //! that is addressed to it, carries the source's signature, is fresh and was not seen before. Intermediates never learn
 //! who the ends are.
+#![warn(missing_docs)]
 
 mod rule_book;
 mod saga;

@@ -1,5 +1,4 @@
 use byway_api::setup_node::RouteState;
-use byway_base::RouteId;
 use byway_service_kit::Health;
 use tempfile::TempDir;
 
@@ -110,6 +109,7 @@ async fn a_source_that_goes_away_does_not_stop_its_request_midway() {
     network.set(Mood::Answering);
     setups.drain().await;
     assert_eq!((network.rules(), setups.routes().count()), (4, 1));
+    assert_eq!(setups.stats().counts(), [1, 0, 0, 0]);
 }
 
 #[tokio::test]

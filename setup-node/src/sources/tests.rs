@@ -1,41 +1,13 @@
-use std::net::{Ipv4Addr, SocketAddr};
-
-use byway_messaging_client::ALPN_SETUP;
-use byway_net::{
-    Identity,
-    identity::{Expect, quinn_peer_key},
-    quic::QuicProfile,
-};
+use byway_net::quinn_peer_key;
 use byway_service_kit::Health;
 use byway_wire::{SignedRouteRequest, setup::NodeMessage};
-use quinn::Endpoint;
 
 use super::*;
 use crate::{
     messaging::exchange,
-    network::{Network, secret},
+    network::{Endpoints, Network, connected},
     routes::Routes,
 };
-
-/// A connection from the key `secret(client)` to `secret(200)`, and the other end of it.
-async fn connected(client: u8) -> (Endpoints, Connection, Connection) {
-    let (server, client) = (Identity::new(secret(200)), Identity::new(secret(client)));
-    let profile = QuicProfile::messaging();
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let listening = Endpoint::server(profile.server_config(&server, &[ALPN_SETUP]), any).unwrap();
-    let dialling = Endpoint::client(any).unwrap();
-    let config = profile.client_config(&client, Expect::Exactly(server.public()), ALPN_SETUP);
-    let there = listening.local_addr().unwrap();
-    let dial = dialling.connect_with(config, there, "byway").unwrap();
-    let accept = async { listening.accept().await.unwrap().await };
-    let (near, far) = tokio::try_join!(dial, accept).unwrap();
-    (Endpoints { _listening: listening, _dialling: dialling }, near, far)
-}
-
-struct Endpoints {
-    _listening: Endpoint,
-    _dialling: Endpoint,
-}
 
 struct Served {
     network: Network,

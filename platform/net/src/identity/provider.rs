@@ -44,7 +44,8 @@ pub(super) fn signing_key(secret: &SecretKey) -> Arc<dyn SigningKey> {
 }
 
 /// The dialler's order decides. Without AES in hardware ChaCha20 is several times faster, and constant in time. With
-/// it the 128-bit key goes first: its strength matches the key exchange and each byte of bulk traffic costs less.
+/// it the 128-bit key goes first: it is the suite that every TLS 1.3 has, and each byte of bulk traffic costs a sixth
+/// less to encrypt than with 256 bits.
 fn cipher_suites(hardware_aes: bool) -> Vec<SupportedCipherSuite> {
     let aes = [cipher_suite::TLS13_AES_128_GCM_SHA256, cipher_suite::TLS13_AES_256_GCM_SHA384];
     let chacha = cipher_suite::TLS13_CHACHA20_POLY1305_SHA256;

@@ -21,6 +21,10 @@ pub struct QuicProfile {
     pub congestion: Congestion,
     /// A connection without any packet from the peer for this long is lost.
     pub idle_timeout: Duration,
+    /// Streams that the peer may have open at once; it waits before the next. quinn sets aside 80 bytes for each allowed
+    /// one, open or not: sessions that are many and mostly idle start low and raise it in use
+    /// ([`quinn::Connection::set_max_concurrent_bi_streams`]).
+    pub streams: u32,
     /// Keep-alive packets when nothing else is sent; `None` lets an unused connection time out.
     pub keep_alive: Option<Duration>,
 }
@@ -55,6 +59,9 @@ const REORDERING: u32 = 32;
 /// that in a round trip, and because less than one packet would stall the handshake.
 const INITIAL_WINDOW: u64 = 1024 * 1024;
 
+/// Streams in one direction only: for messages that need no answer, of which few are under way at once.
+const ONE_WAY_STREAMS: u32 = 64;
+
 /// Packets that wait until the attempt they belong to is accepted, bytes per attempt: a handshake is two or three.
 const INCOMING_BUFFER: u64 = 64 * 1024;
 
@@ -68,6 +75,7 @@ impl QuicProfile {
         Self {
             mtu: mtu(SESSION_MTU),
             congestion: Congestion::BackPressure,
+            streams: SESSION_STREAMS,
             idle_timeout: SESSION_IDLE,
             keep_alive: Some(SESSION_IDLE / 4),
         }
@@ -79,6 +87,7 @@ impl QuicProfile {
         Self {
             mtu: mtu(MESSAGING_MTU),
             congestion: Congestion::Cubic { initial_window: INITIAL_WINDOW },
+            streams: SESSION_STREAMS,
             idle_timeout: MESSAGING_IDLE,
             keep_alive: None,
         }
@@ -132,7 +141,7 @@ impl QuicProfile {
     }
 
     /// The path's MTU is known and the same for its whole length and life: nothing to discover, and no loss may shrink
-    /// it. (Below `min_mtu` quinn suspects a black hole after a burst of loss, which is what a route switch looks like.)
+    /// it. (Above `min_mtu` quinn takes a burst of loss, which is what a route switch looks like, for a black hole.)
     fn set_packets(&self, config: &mut TransportConfig) {
         config.initial_mtu(self.mtu()).min_mtu(self.mtu()).mtu_discovery_config(None);
         // One packet a transmit: see `VirtualSocket::try_send`.
@@ -158,8 +167,8 @@ impl QuicProfile {
             .receive_window(SESSION_WINDOW.into())
             // What a sender keeps for repetition; as much as a peer like us may grant.
             .send_window(SESSION_WINDOW.into())
-            .max_concurrent_bidi_streams(SESSION_STREAMS.into())
-            .max_concurrent_uni_streams(SESSION_STREAMS.into())
+            .max_concurrent_bidi_streams(self.streams.into())
+            .max_concurrent_uni_streams(self.streams.min(ONE_WAY_STREAMS).into())
             .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER))
             .datagram_send_buffer_size(DATAGRAM_BUFFER);
     }

@@ -1,6 +1,6 @@
 //! Building the adjacency: count, fill, order.
 
-use byway_base::{PublicKey, TransportType};
+use byway_base::TransportType;
 
 use super::{NodeIndex, Step, Topology, TransportIndex};
 use crate::graph::{NodeEntry, Row, Rows};
@@ -23,24 +23,34 @@ struct Unordered {
     step: Step,
 }
 
+/// What building knows of a node: how many steps of each sort it has, and then where the next of each goes.
+///
+/// Stands by slot, which is how rows name nodes, so that each row costs one look-up per edge.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    number: u32,
+    usable: u32,
+    down: u32,
+}
+
 impl Topology {
     /// Linear in nodes and transports, but for ordering the steps of each node.
     pub(crate) fn build(parts: Parts<'_>) -> Self {
-        let number = numbers_by_slot(&parts.nodes);
-        let (first, usable_end) = count(parts.nodes.len(), parts.rows, &number);
-        let mut steps = fill(&first, &usable_end, parts.rows, &number);
+        let nodes = &parts.nodes;
+        let mut places = count(nodes, parts.rows);
+        let (first, usable_end) = divide(nodes, &mut places);
+        let mut steps = fill(first[nodes.len()], &mut places, parts.rows);
         for (node, usable_end) in usable_end.iter().enumerate() {
             let (begin, middle, end) = (first[node] as usize, *usable_end as usize, first[node + 1] as usize);
             order(&mut steps[begin..middle], parts.rows);
             order(&mut steps[middle..end], parts.rows);
         }
-        let mut refuses = vec![0_u64; parts.nodes.len().div_ceil(64)];
-        for (index, node) in parts.nodes.iter().enumerate() {
-            refuses[index / 64] |= u64::from(node.no_transit) << (index % 64);
+        let mut refuses = vec![0_u64; nodes.len().div_ceil(64)];
+        for (number, node) in nodes.iter().enumerate() {
+            refuses[number / 64] |= u64::from(node.no_transit) << (number % 64);
         }
-        let keys: Box<[PublicKey]> = parts.nodes.iter().map(|node| node.key).collect();
         Self {
-            keys,
+            keys: nodes.iter().map(|node| node.key).collect(),
             refuses: refuses.into(),
             first: first.into(),
             usable_end: usable_end.into(),
@@ -50,49 +60,56 @@ impl Topology {
     }
 }
 
-/// Slots follow history, numbers follow keys.
-fn numbers_by_slot(nodes: &[NodeEntry]) -> Vec<u32> {
+/// How many steps each node has. Slots follow history, numbers follow keys.
+fn count(nodes: &[NodeEntry], rows: &Rows) -> Vec<Place> {
     let slots = nodes.iter().map(|node| node.slot as usize + 1).max().unwrap_or(0);
-    let mut numbers = vec![u32::MAX; slots];
+    let mut places = vec![Place::default(); slots];
     for (number, node) in (0..).zip(nodes) {
-        numbers[node.slot as usize] = number;
+        places[node.slot as usize].number = number;
     }
-    numbers
-}
-
-/// Where each node's steps begin, and where its usable ones end.
-fn count(nodes: usize, rows: &Rows, number: &[u32]) -> (Vec<u32>, Vec<u32>) {
-    let (mut all, mut usable) = (vec![0_u32; nodes + 1], vec![0_u32; nodes]);
     for (_, row) in rows.live() {
+        let usable = row.usable();
         for slot in row.edges {
-            let node = number[slot as usize] as usize;
-            all[node] += 1;
-            usable[node] += u32::from(row.usable());
+            let place = &mut places[slot as usize];
+            place.usable += u32::from(usable);
+            place.down += u32::from(!usable);
         }
     }
-    let mut begin = 0;
-    for (node, usable) in usable.iter_mut().enumerate() {
-        *usable += begin;
-        begin += std::mem::replace(&mut all[node], begin);
-    }
-    all[nodes] = begin;
-    (all, usable)
+    places
 }
 
-/// Writes both steps of each transport: usable ones from a node's beginning on, others from its end of usable ones on.
-fn fill(first: &[u32], usable_end: &[u32], rows: &Rows, number: &[u32]) -> Vec<Unordered> {
-    let total = first.last().map_or(0, |end| *end as usize);
+/// Where each node's steps begin, and where its usable ones end. Turns the counts into the first positions.
+fn divide(nodes: &[NodeEntry], places: &mut [Place]) -> (Vec<u32>, Vec<u32>) {
+    let (mut first, mut usable_end) = (Vec::with_capacity(nodes.len() + 1), Vec::with_capacity(nodes.len()));
+    let mut begin = 0;
+    for node in nodes {
+        let place = &mut places[node.slot as usize];
+        let (usable, down) = (place.usable, place.down);
+        (place.usable, place.down) = (begin, begin + usable);
+        first.push(begin);
+        usable_end.push(begin + usable);
+        begin += usable + down;
+    }
+    first.push(begin);
+    (first, usable_end)
+}
+
+/// Writes both steps of each transport at their nodes.
+fn fill(total: u32, places: &mut [Place], rows: &Rows) -> Vec<Unordered> {
     let empty = Step { to: NodeIndex::new(0), transport: TransportIndex::new(0), kind: 0 };
-    let mut steps = vec![Unordered { order: 0, step: empty }; total];
-    let (mut next_usable, mut next_down) = (first[..usable_end.len()].to_vec(), usable_end.to_vec());
+    let mut steps = vec![Unordered { order: 0, step: empty }; total as usize];
     for (index, row) in rows.live() {
-        let next = if row.usable() { &mut next_usable } else { &mut next_down };
-        let [a, b] = row.edges.map(|slot| number[slot as usize]);
+        let [a, b] = row.edges.map(|slot| slot as usize);
         for (from, to) in [(a, b), (b, a)] {
-            let at = &mut next[from as usize];
-            let (to, transport) = (NodeIndex::from(to), TransportIndex::from(index));
-            steps[*at as usize] = Unordered { order: prefix(row), step: Step { to, transport, kind: row.kind } };
-            *at += 1;
+            let step = Step {
+                to: NodeIndex::from(places[to].number),
+                transport: TransportIndex::from(index),
+                kind: row.kind,
+            };
+            let place = &mut places[from];
+            let next = if row.usable() { &mut place.usable } else { &mut place.down };
+            steps[*next as usize] = Unordered { order: prefix(row), step };
+            *next += 1;
         }
     }
     steps

@@ -63,7 +63,8 @@ impl Constraint {
             violated.push(Self::HopsMax(policy.hops_most()));
         }
         let mut rest = intermediates.iter();
-        violated.extend(policy.via.iter().filter(|via| !rest.any(|key| key == *via)).map(|via| Self::Via(*via)));
+        violated
+            .extend(policy.via.iter().filter(|via| !rest.any(|key| key == *via)).map(|via| Self::Via(*via)));
         for key in &intermediates {
             if policy.avoid.contains(key) {
                 violated.push(Self::Avoid(*key));

@@ -25,9 +25,8 @@ mod tests {
 
     #[test]
     fn a_little_latency_is_preferred_to_loss_or_to_a_busy_transport() {
-        let cost = |rtt_us, loss_ppm, throughput_bps| {
-            Balanced.cost(&Metrics { rtt_us, loss_ppm, throughput_bps })
-        };
+        let cost =
+            |rtt_us, loss_ppm, throughput_bps| Balanced.cost(&Metrics { rtt_us, loss_ppm, throughput_bps });
         assert!(cost(30_000, 0, 0) < cost(20_000, 5_000, 0));
         assert!(cost(25_000, 0, 0) < cost(20_000, 0, 2_000_000_000));
         assert!(cost(20_000, 0, 0) < 2 * cost(10_000, 0, 0));

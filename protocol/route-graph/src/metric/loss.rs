@@ -49,7 +49,9 @@ mod tests {
 
     #[test]
     fn the_cost_is_the_negative_logarithm_of_the_delivered_share() {
-        for (loss_ppm, expected) in [(0, 0), (100, 100), (10_000, 10_050), (500_000, 693_147), (900_000, 2_302_585)] {
+        for (loss_ppm, expected) in
+            [(0, 0), (100, 100), (10_000, 10_050), (500_000, 693_147), (900_000, 2_302_585)]
+        {
             assert!(cost(loss_ppm).abs_diff(1 + expected) <= 2, "{loss_ppm}: {}", cost(loss_ppm));
         }
     }

@@ -16,7 +16,11 @@ use crate::{
 };
 
 /// Up to `wanted` paths by ascending cost; fewer, or none, if there are no more or they are not within the rules.
-pub(super) fn find(ground: &Ground<'_>, scratch: &mut Scratch, wanted: usize) -> Result<Vec<RawPath>, Exhausted> {
+pub(super) fn find(
+    ground: &Ground<'_>,
+    scratch: &mut Scratch,
+    wanted: usize,
+) -> Result<Vec<RawPath>, Exhausted> {
     let rules = ground.rules;
     let wanted = wanted.min(ways(ground, rules.from)).min(ways(ground, rules.to));
     if wanted < 2 {
@@ -26,7 +30,10 @@ pub(super) fn find(ground: &Ground<'_>, scratch: &mut Scratch, wanted: usize) ->
     let leg = Leg { hops_most: usize::MAX, ..Leg::whole(rules, &[], &[]) };
     let Some(first) = leg.plain(ground, scratch)? else { return Ok(Vec::new()) };
     let mut flow = Flow::default();
-    flow.apply(rules.from, first.nodes().zip(&first.hops).map(|(from, hop)| Move::Cross { from, hop: *hop }).collect());
+    flow.apply(
+        rules.from,
+        first.nodes().zip(&first.hops).map(|(from, hop)| Move::Cross { from, hop: *hop }).collect(),
+    );
     let mut paths = Vec::new();
     while flow.starts.len() < wanted {
         let Some(moves) = round::run(ground, &flow, scratch)? else { break };

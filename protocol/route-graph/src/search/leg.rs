@@ -44,7 +44,11 @@ impl<'a> Leg<'a> {
     }
 
     /// The best path, if one costs less than `below`.
-    pub(super) fn best(&self, ground: &Ground<'_>, scratch: &mut Scratch) -> Result<Option<RawPath>, Exhausted> {
+    pub(super) fn best(
+        &self,
+        ground: &Ground<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Option<RawPath>, Exhausted> {
         let relaxed = if self.via.is_empty() {
             self.plain(ground, scratch)?
         } else {
@@ -65,7 +69,11 @@ impl<'a> Leg<'a> {
     }
 
     /// The best path of at most `hops_most` hops, `via` left aside; of at least two if `hops_least` says so.
-    pub(super) fn plain(&self, ground: &Ground<'_>, scratch: &mut Scratch) -> Result<Option<RawPath>, Exhausted> {
+    pub(super) fn plain(
+        &self,
+        ground: &Ground<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Option<RawPath>, Exhausted> {
         if ground.rules.preference == Preference::Hops {
             let hops_below = usize::try_from(self.below.saturating_sub(1)).unwrap_or(usize::MAX);
             return bfs::shortest(ground, scratch, self, self.hops_most.min(hops_below));

@@ -3,10 +3,7 @@
 use byway_base::{Policy, PublicKey, policy::Preference};
 
 use super::{Query, SearchError};
-use crate::{
-    Csr, NodeIndex,
-    csr::Step,
-};
+use crate::{Csr, NodeIndex, csr::Step};
 
 /// Which of the graph's own rules a search ignores, to explain what they cost.
 #[derive(Debug, Clone, Copy, Default)]

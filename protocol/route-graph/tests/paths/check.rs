@@ -7,7 +7,8 @@ use crate::model::{KEYS, Network, link};
 
 /// 0 - 1 - 2 - 3, with 1 - 3 and a second transport 2 - 3; node 2 refuses transit, 1 - 3 is down.
 fn check(transports: &[TransportId]) -> Result<FoundPath, PathError> {
-    let mut network = Network::of(vec![link(0, 1, 0, 10), link(1, 2, 0, 20), link(2, 3, 0, 30), link(2, 3, 1, 40)]);
+    let mut network =
+        Network::of(vec![link(0, 1, 0, 10), link(1, 2, 0, 20), link(2, 3, 0, 30), link(2, 3, 1, 40)]);
     network.transports.push(link(1, 3, 0, 50));
     network.transports[4].up = [true, false];
     network.no_transit.insert(KEYS[2]);

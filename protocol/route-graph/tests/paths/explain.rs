@@ -7,8 +7,13 @@ use crate::model::{KEYS, Network, kind, link};
 
 /// 0 - 2 - 1 is best, 0 - 3 - 1 is next; the direct transport 0 - 1 is down.
 fn network() -> Network {
-    let mut network =
-        Network::of(vec![link(0, 2, 0, 10), link(2, 1, 0, 10), link(0, 3, 1, 20), link(3, 1, 1, 20), link(0, 1, 2, 5)]);
+    let mut network = Network::of(vec![
+        link(0, 2, 0, 10),
+        link(2, 1, 0, 10),
+        link(0, 3, 1, 20),
+        link(3, 1, 1, 20),
+        link(0, 1, 2, 5),
+    ]);
     network.transports[4].up = [false, true];
     network
 }
@@ -61,7 +66,9 @@ fn constraints_that_exclude_a_path_only_together_are_named_together() {
     let reasons = reasons(&refusing, latency("types=!tcp hops>=3"), 1);
     // The path of least cost without any constraint is through node 2.
     assert_eq!(excluded(&reasons), [(vec![Constraint::HopsMin(3), Constraint::Type(kind(0))], 20)]);
-    assert!(reasons[0].to_string().contains("at least 3 hops; the policy does not allow transports of type tcp"));
+    assert!(
+        reasons[0].to_string().contains("at least 3 hops; the policy does not allow transports of type tcp")
+    );
 }
 
 #[test]

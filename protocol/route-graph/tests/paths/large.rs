@@ -44,7 +44,7 @@ fn maximum_flow(network: &Network) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn the_best_path_costs_what_petgraph_says(network in network(NODES, 420), prefer in preference()) {

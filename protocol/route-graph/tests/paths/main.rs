@@ -1,4 +1,5 @@
 //! Path search against plain algorithms: petgraph's, and the enumeration of every path of a small graph.
+#![expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
 
 mod check;
 mod constrained;

@@ -77,7 +77,9 @@ impl Network {
             return;
         }
         for transport in &self.transports {
-            let Some(next) = transport.edges.iter().position(|edge| *edge == at).map(|p| transport.edges[1 - p]) else {
+            let Some(next) =
+                transport.edges.iter().position(|edge| *edge == at).map(|p| transport.edges[1 - p])
+            else {
                 continue;
             };
             let usable = transport.up == [true; 2] && policy.allows_type(&transport.kind);

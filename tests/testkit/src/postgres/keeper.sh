@@ -13,7 +13,8 @@ slay() { pids=$(backends "$1") && [ -n "$pids" ] && kill -9 $pids; }
 
 binaries=$1 home=$2 port=$3
 options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$home -c fsync=off -c shared_buffers=16MB"
-trap '' HUP INT TERM
+# An answer that nobody reads any more must not end the keeper before it has cleaned up.
+trap '' HUP INT TERM PIPE
 answer eval 'create && start'
 while read -r order argument; do
     case $order in
@@ -24,4 +25,4 @@ while read -r order argument; do
     esac
 done
 crash
-rm -rf "$home/data"
+cd / && rm -rf "$home"

@@ -32,7 +32,11 @@ const TURNED: u32 = u32::MAX - 1;
 const TOOK_BACK: u32 = u32::MAX - 2;
 
 /// The moves to one path more, if there is one.
-pub(super) fn run(ground: &Ground<'_>, flow: &Flow, scratch: &mut Scratch) -> Result<Option<Vec<Move>>, Exhausted> {
+pub(super) fn run(
+    ground: &Ground<'_>,
+    flow: &Flow,
+    scratch: &mut Scratch,
+) -> Result<Option<Vec<Move>>, Exhausted> {
     let stamp = scratch.fresh_stamp();
     let sides = [Side::default(), Side::default()];
     let mut round = Round { ground, flow, scratch, stamp, sides, best: None };
@@ -69,7 +73,8 @@ impl Round<'_> {
             else {
                 break;
             };
-            let settled = |best: u64| forward + backward >= best + if visits < VISITS_ENOUGH { refund } else { 0 };
+            let settled =
+                |best: u64| forward + backward >= best + if visits < VISITS_ENOUGH { refund } else { 0 };
             if self.best.is_some_and(|(best, _)| settled(best)) {
                 break;
             }
@@ -118,7 +123,7 @@ impl Round<'_> {
             (0, true) if *before != self.ground.rules.from => {
                 self.reach(0, (*before, false), cost - returned, TOOK_BACK);
             }
-            (7, false) => self.reach(0, (node, true), cost, TURNED),
+            (0, false) => self.reach(0, (node, true), cost, TURNED),
             (1, true) => self.reach(1, (node, false), cost, TURNED),
             (1, false) => {
                 let next = self.flow.next[&node];

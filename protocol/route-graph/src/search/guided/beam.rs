@@ -27,7 +27,8 @@ pub(super) fn search(guide: &mut Guide<'_>, scratch: &mut Scratch) -> Result<Raw
         for at in layer {
             let before = children.len();
             guide.continue_from(at, &mut children);
-            outcome = outcome.and_then(|()| (before..children.len()).try_for_each(|_| scratch.visits.count()));
+            outcome =
+                outcome.and_then(|()| (before..children.len()).try_for_each(|_| scratch.visits.count()));
         }
         layer = narrow(guide, children, &mut best);
     }

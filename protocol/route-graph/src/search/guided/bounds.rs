@@ -108,7 +108,8 @@ fn measure(
             let reach = &mut scratch.reached[0][out.to.index()];
             let known = reach.stamp == stamp && reach.cost <= distance;
             let open = || {
-                out.to == start || (closed.binary_search(&out.to).is_err() && !ground.rules.refuses(csr, out.to))
+                out.to == start
+                    || (closed.binary_search(&out.to).is_err() && !ground.rules.refuses(csr, out.to))
             };
             if !known && ground.rules.allows(out) && open() {
                 *reach = Reach { cost: distance, stamp, step: 0 };

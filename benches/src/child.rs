@@ -1,0 +1,52 @@
+//! A child process with a role, spoken to by lines of JSON.
+
+use std::process::Stdio;
+
+use anyhow::{Context, Result, ensure};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    process::{Child as Process, ChildStdin, ChildStdout, Command},
+    time::{Duration, timeout},
+};
+
+/// Longest wait for an answer: a slow machine moves a gigabyte through four processes.
+const ANSWER: Duration = Duration::from_secs(300);
+
+/// A running child; killed when dropped.
+pub(crate) struct Child {
+    process: Process,
+    stdin: ChildStdin,
+    stdout: Lines<BufReader<ChildStdout>>,
+}
+
+impl Child {
+    /// Starts this program again as a child.
+    pub(crate) fn start() -> Result<Self> {
+        let mut process = Command::new(std::env::current_exe()?)
+            .arg("--role")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("cannot start a child process")?;
+        let stdin = process.stdin.take().context("the child has no stdin")?;
+        let stdout = process.stdout.take().context("the child has no stdout")?;
+        Ok(Self { process, stdin, stdout: BufReader::new(stdout).lines() })
+    }
+
+    pub(crate) fn pid(&self) -> Result<u32> {
+        self.process.id().context("the child is gone")
+    }
+
+    /// Sends a command and waits for its answer.
+    pub(crate) async fn ask<Q: Serialize, A: DeserializeOwned>(&mut self, command: &Q) -> Result<A> {
+        let mut line = serde_json::to_string(command)?;
+        line.push('\n');
+        self.stdin.write_all(line.as_bytes()).await?;
+        let answer = timeout(ANSWER, self.stdout.next_line()).await.context("the child does not answer")??;
+        let answer = answer.context("the child ended")?;
+        ensure!(!answer.starts_with("error"), "the child failed: {answer}");
+        Ok(serde_json::from_str(&answer)?)
+    }
+}

@@ -1,0 +1,109 @@
+//! The web site that bob serves on the overlay: a page, and as many bytes as one asks for.
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::Path,
+    http::{StatusCode, header},
+    response::{Html, IntoResponse, Response},
+    routing::get,
+};
+use byway_base::{Port, Problem};
+use byway_node::{Listener, Node};
+use futures_util::stream;
+use hyper::server::conn::http1;
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use sha2::{Digest, Sha256};
+use tokio::task::JoinSet;
+use tracing::debug;
+
+/// Where the site listens.
+pub const PORT: Port = Port(80);
+/// Most bytes that one request gets.
+const BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
+/// Bytes made at once.
+const CHUNK: usize = 64 * 1024;
+/// Connections at once.
+const CONNECTIONS: usize = 256;
+
+/// Serves the site on a node until the node stops.
+///
+/// # Errors
+/// If another app listens on [`PORT`].
+pub fn serve(node: &Node) -> Result<(), Problem> {
+    let listener = node.listen(PORT)?;
+    tokio::spawn(accept(listener));
+    Ok(())
+}
+
+async fn accept(mut listener: Listener) {
+    let router = Router::new().route("/", get(page)).route("/bytes/{count}", get(bytes));
+    let mut connections = JoinSet::new();
+    while let Some(incoming) = listener.accept().await {
+        if connections.len() >= CONNECTIONS {
+            connections.join_next().await;
+        }
+        while connections.try_join_next().is_some() {}
+        let service = TowerToHyperService::new(router.clone());
+        connections.spawn(async move {
+            let served = http1::Builder::new().serve_connection(TokioIo::new(incoming.stream), service).await;
+            if let Err(error) = served {
+                debug!(%error, "a visitor left");
+            }
+        });
+    }
+}
+
+async fn page() -> Html<&'static str> {
+    Html(
+        "<!doctype html>\n<title>bob</title>\n<h1>Hello from bob</h1>\n\
+         <p>This page came over the overlay: by a path that you chose, encrypted from end to end.</p>\n",
+    )
+}
+
+async fn bytes(Path(count): Path<u64>) -> Response {
+    if count > BYTES_MAX {
+        return (StatusCode::BAD_REQUEST, format!("at most {BYTES_MAX} bytes\n")).into_response();
+    }
+    let chunks = stream::unfold((Content::new(), count), |(mut content, left)| async move {
+        let chunk = content.next((left > 0).then_some(left)?);
+        let left = left - chunk.len() as u64;
+        Some((Ok::<_, std::convert::Infallible>(chunk), (content, left)))
+    });
+    ([(header::CONTENT_LENGTH, count.to_string())], Body::from_stream(chunks)).into_response()
+}
+
+/// The bytes that the site serves: no two chunks alike, so that a lost, doubled or moved one shows. Blocks of SHA-256 of
+/// a counter would cost more than the transfer; each chunk is one fixed block with its number mixed in.
+pub struct Content {
+    block: [u8; CHUNK],
+    number: u64,
+}
+
+impl Content {
+    /// From the beginning.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut block = [0; CHUNK];
+        for (index, part) in block.chunks_mut(32).enumerate() {
+            part.copy_from_slice(&Sha256::digest((index as u64).to_be_bytes()));
+        }
+        Self { block, number: 0 }
+    }
+
+    /// The next chunk, `left` bytes at most.
+    pub fn next(&mut self, left: u64) -> Bytes {
+        self.number += 1;
+        for part in self.block.chunks_mut(4096) {
+            part[..8].copy_from_slice(&self.number.to_be_bytes());
+        }
+        let count = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+        Bytes::copy_from_slice(&self.block[..count])
+    }
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,114 @@
+//! The mirror of transport discovery: the graph, and that nothing enters it which both edges did not sign.
+//!
+//! Transport discovery is believed about states and metrics, which nobody else knows, but not about who is connected to
+//! whom: a discovery that invents transports could draw every path through nodes of its choice.
+
+mod verified;
+
+use std::time::Instant;
+
+use byway_api::transport_discovery::{ChangeKind, NodeView, Snapshot, TransportState, TransportView};
+use byway_base::policy::Preference;
+use byway_route_graph::{Graph, Metrics, Transport};
+
+use crate::latest::View;
+use verified::{Refusal, Verified};
+
+/// All that is known of the network. Its methods compute and are not for async threads.
+#[derive(Debug, Default)]
+pub(crate) struct Mirror {
+    graph: Graph,
+    verified: Verified,
+    sequence: Option<u64>,
+}
+
+impl Mirror {
+    /// The last change contained; none if a snapshot is needed.
+    pub(crate) fn sequence(&self) -> Option<u64> {
+        self.sequence
+    }
+
+    /// What is known cannot be brought up to date by changes alone. It stays until a snapshot replaces it.
+    pub(crate) fn needs_snapshot(&mut self) {
+        self.sequence = None;
+    }
+
+    /// Replaces everything. Signatures that were verified before are not verified again; the others are by `threads`
+    /// threads at once.
+    pub(crate) fn load(&mut self, snapshot: Snapshot, threads: usize) {
+        let Snapshot { sequence, transports, nodes } = snapshot;
+        let verdicts = self.verified.judge_all(&transports, threads);
+        let mut fresh = Self { sequence: Some(sequence), ..Self::default() };
+        for node in nodes {
+            fresh.put_node(node);
+        }
+        for (view, verdict) in transports.iter().zip(verdicts) {
+            fresh.put(view, verdict);
+        }
+        *self = fresh;
+    }
+
+    /// Takes one change over. Changes must come in order; one that is contained already does no harm.
+    pub(crate) fn apply(&mut self, sequence: u64, change: ChangeKind) {
+        match change {
+            ChangeKind::Registered { transport }
+            | ChangeKind::State { transport }
+            | ChangeKind::Metrics { transport } => {
+                let verdict = self.verified.judge(&transport);
+                self.put(&transport, verdict);
+            }
+            ChangeKind::Expired { id } | ChangeKind::Removed { id } => {
+                self.graph.remove(&id);
+                self.verified.forget(&id);
+            }
+            ChangeKind::Node { node } => self.put_node(node),
+        }
+        self.sequence = self.sequence.max(Some(sequence));
+    }
+
+    /// The present state in the form that searches run on. Costs much after a transport came, went or changed its state,
+    /// little otherwise.
+    pub(crate) fn view(&mut self) -> View {
+        let began = Instant::now();
+        let csr = self.graph.snapshot();
+        // What most queries rank by is computed here, so that none of them waits for it.
+        csr.prepare(Preference::default());
+        metrics::histogram!("byway_mirror_publish_seconds").record(began.elapsed().as_secs_f64());
+        View { csr, counts: self.graph.counts(), sequence: self.sequence.unwrap_or_default() }
+    }
+
+    fn put(&mut self, view: &TransportView, verdict: Result<(), Refusal>) {
+        let entry = &view.signed.entry;
+        let transport = Transport {
+            id: view.id,
+            kind: entry.kind.clone(),
+            edges: entry.edges,
+            // The claims of both edges alone do not tell that a lease has passed.
+            up: [view.state == TransportState::Up; 2],
+            metrics: Metrics {
+                rtt_us: view.metrics.rtt_us,
+                loss_ppm: view.metrics.loss_ppm,
+                throughput_bps: view.metrics.throughput_bps,
+            },
+        };
+        let entered = verdict.and_then(|()| self.graph.upsert(&transport).map_err(Refusal::from));
+        match entered {
+            Ok(()) => self.verified.remember(view),
+            Err(refusal) => {
+                metrics::counter!("byway_mirror_refused_total", "reason" => refusal.name()).increment(1);
+                tracing::debug!(id = ?view.id, %refusal, "entry ignored");
+            }
+        }
+    }
+
+    fn put_node(&mut self, node: NodeView) {
+        if let Err(error) = self.graph.set_node(node.key, !node.transit) {
+            let refusal = Refusal::from(error);
+            metrics::counter!("byway_mirror_refused_total", "reason" => refusal.name()).increment(1);
+            tracing::debug!(key = ?node.key, %refusal, "node ignored");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
