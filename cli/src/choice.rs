@@ -23,10 +23,15 @@ impl Choice {
         let mut column = 1;
         for word in text.split(' ') {
             // The node knows whom petnames stand for.
-            let names = ["via=", "avoid="].iter().any(|name| word.len() > name.len() && word.starts_with(name));
+            let names =
+                ["via=", "avoid="].iter().any(|name| word.len() > name.len() && word.starts_with(name));
             if !names && let Err(error) = word.parse::<Policy>() {
                 let what = format!("cannot read the policy '{text}'");
-                return Err(Problem::new(Code::BadPolicy, what, format!("column {column}: {}", error.reason)));
+                return Err(Problem::new(
+                    Code::BadPolicy,
+                    what,
+                    format!("column {column}: {}", error.reason),
+                ));
             }
             column += word.chars().count() + 1;
         }
@@ -39,9 +44,15 @@ impl Choice {
     /// [`Code::BadPath`] if one is no id, or there are too many.
     pub fn path(text: &str) -> Result<Self, Problem> {
         let wrong = |why: String| Problem::new(Code::BadPath, format!("cannot read the path '{text}'"), why);
-        let id = |text: &str| text.parse().map_err(|_| wrong(format!("'{text}' is no transport id of 32 characters")));
+        let id = |text: &str| {
+            text.parse().map_err(|_| wrong(format!("'{text}' is no transport id of 32 characters")))
+        };
         let ids = text.split(',').map(id).collect::<Result<Vec<TransportId>, _>>()?;
-        if ids.len() > HOPS_MAX { Err(wrong(format!("a path has at most {HOPS_MAX} hops"))) } else { Ok(Self::Path(ids)) }
+        if ids.len() > HOPS_MAX {
+            Err(wrong(format!("a path has at most {HOPS_MAX} hops")))
+        } else {
+            Ok(Self::Path(ids))
+        }
     }
 
     /// For requests that carry the two apart.

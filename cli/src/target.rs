@@ -38,7 +38,8 @@ impl fmt::Display for Target {
 /// # Errors
 /// [`Code::BadAddress`] if it is no number from 1 to 65535.
 pub fn port(text: &str) -> Result<Port, Problem> {
-    text.parse().map_err(|error| Problem::new(Code::BadAddress, format!("cannot use the port '{text}'"), error))
+    text.parse()
+        .map_err(|error| Problem::new(Code::BadAddress, format!("cannot use the port '{text}'"), error))
 }
 
 #[cfg(test)]
@@ -48,7 +49,10 @@ mod tests {
     #[test]
     fn a_target_reads_back_and_a_wrong_one_is_told() {
         let target: Target = "bob:8080".parse().unwrap();
-        assert_eq!((target.peer.as_str(), target.port, target.to_string().as_str()), ("bob", Port(8080), "bob:8080"));
+        assert_eq!(
+            (target.peer.as_str(), target.port, target.to_string().as_str()),
+            ("bob", Port(8080), "bob:8080")
+        );
         for bad in ["bob", "bob:", "bob:0", "bob:65536", ":80", "bob:http"] {
             assert_eq!(bad.parse::<Target>().unwrap_err().code, Code::BadAddress, "{bad}");
         }

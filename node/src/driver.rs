@@ -7,6 +7,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use byway_base::limits::{TRANSPORT_READ_CHUNK, TRANSPORT_WRITE_BATCH};
@@ -15,8 +16,11 @@ use byway_transports::LinkStream;
 use byway_wire::Packet;
 use bytes::BytesMut;
 use futures_util::task::AtomicWaker;
-use tokio::io::AsyncWrite;
-use tokio_util::io::poll_read_buf;
+use tokio::{
+    io::{AsyncWrite, AsyncWriteExt},
+    time::timeout,
+};
+use tokio_util::{io::poll_read_buf, sync::CancellationToken};
 
 use crate::dataplane::{Dataplane, Wakes};
 
@@ -24,6 +28,8 @@ use crate::dataplane::{Dataplane, Wakes};
 const SLICES: usize = 64;
 /// Room that a read wants, bytes: below it a fresh chunk is taken.
 const READ_MIN: usize = 20 * 1024;
+/// Time for the last bytes of a transport that this node closes.
+const GOODBYE: Duration = Duration::from_secs(1);
 /// Batches that one poll moves in each direction before it lets other tasks run.
 const BATCHES_PER_POLL: usize = 8;
 
@@ -66,12 +72,17 @@ impl Driver {
         }
     }
 
-    /// Runs until the stream ends or breaks, or the peer sends what is no packet; says which.
-    ///
-    /// # Cancel safety
-    /// Dropping it drops what was not yet sent, as does the loss of the transport.
-    pub(crate) async fn run(mut self) -> io::Error {
-        poll_fn(|cx| self.poll(cx)).await
+    /// Runs until the stream ends or breaks, the peer sends what is no packet, or `stop`; says which.
+    pub(crate) async fn run(mut self, stop: &CancellationToken) -> String {
+        match stop.run_until_cancelled(poll_fn(|cx| self.poll(cx))).await {
+            Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => "closed by the peer".to_owned(),
+            Some(error) => error.to_string(),
+            None => {
+                // The peer sees an end, not a break; one that does not read is not waited for.
+                let _ = timeout(GOODBYE, self.stream.shutdown()).await;
+                "closed by this node".to_owned()
+            }
+        }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {

@@ -370,7 +370,7 @@ impl Node {
         .await;
     }
 
-    /// Ends the node at once, telling nobody, as a crash would.
+    /// Ends the node at once; its sessions break.
     pub fn kill(&self) {
         self.inner.stop.cancel();
         self.inner.tasks.close();

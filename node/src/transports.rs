@@ -148,10 +148,7 @@ impl Transports {
         inner.dataplane.ping_transport(slot);
         let transports = self.clone();
         inner.tasks.spawn(async move {
-            let why = match stop.run_until_cancelled(driver.run()).await {
-                Some(error) => error.to_string(),
-                None => "closed by this node".to_owned(),
-            };
+            let why = driver.run(&stop).await;
             transports.inner.dataplane.remove_transport(slot);
             transports.inner.table.lock().remove_slot(&id, slot);
             info!(peer = %peer.short(), %kind, why, "transport down");

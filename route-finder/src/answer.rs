@@ -34,11 +34,8 @@ pub(crate) enum Failure {
     #[error("{}", .0.join("; "))]
     NoPath(Vec<String>),
     /// A narrower policy may have one.
-    #[error("the search visited {visits} nodes and has not found a path yet; there may be one")]
-    Bounded {
-        /// How many nodes a search may visit.
-        visits: usize,
-    },
+    #[error("the search reached its limit before it knew whether there is a path")]
+    Bounded,
     /// No graph has one.
     #[error("{0}")]
     BadPolicy(&'static str),
@@ -53,7 +50,7 @@ impl Failure {
         let what = format!("cannot find a path from {} to {}", from.short(), to.short());
         match self {
             Self::NoPath(_) => Problem::new(Code::NoPath, what, self),
-            Self::Bounded { .. } => Problem::new(Code::Limit, what, self).with_hint(
+            Self::Bounded => Problem::new(Code::Limit, what, self).with_hint(
                 "narrow the policy: a smaller `hops<=`, a smaller `hops>=`, or fewer nodes in `via`",
             ),
             Self::BadPolicy(_) => Problem::new(Code::BadPolicy, what, self),
@@ -73,7 +70,7 @@ pub(crate) fn find(csr: &Csr, scratch: &mut Scratch, request: &FindRequest) -> R
             Ok(Found { paths: paths.into_iter().map(path_view).collect(), reasons })
         }
         Err(SearchError::BadPolicy(why)) => Err(Failure::BadPolicy(why)),
-        Err(SearchError::Bounded { visits }) => Err(Failure::Bounded { visits }),
+        Err(SearchError::Bounded { .. }) => Err(Failure::Bounded),
         Err(error) => {
             let mut reasons = explain_reasons(csr, scratch, &query);
             if reasons.is_empty() {

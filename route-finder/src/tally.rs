@@ -23,13 +23,13 @@ impl Tally {
         let name = match outcome {
             Ok(_) => "found",
             Err(Failure::NoPath(_)) => "no-path",
-            Err(Failure::Bounded { .. }) => "bounded",
+            Err(Failure::Bounded) => "bounded",
             Err(Failure::BadPolicy(_)) => "bad-policy",
             Err(Failure::BadPath(_)) => "bad-path",
         };
         self.queries.fetch_add(1, Relaxed);
         self.without_path.fetch_add(u64::from(matches!(outcome, Err(Failure::NoPath(_)))), Relaxed);
-        self.bounded.fetch_add(u64::from(matches!(outcome, Err(Failure::Bounded { .. }))), Relaxed);
+        self.bounded.fetch_add(u64::from(matches!(outcome, Err(Failure::Bounded))), Relaxed);
         metrics::counter!("byway_path_queries_total", "outcome" => name).increment(1);
         metrics::histogram!("byway_path_search_seconds").record(took.as_secs_f64());
     }

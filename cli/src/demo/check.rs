@@ -24,7 +24,7 @@ const KILL_SERVER_AT: u64 = BYTES / 2;
 
 /// What was checked, and what was measured.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub(super) struct Report {
     /// Version of this report; it only grows.
     version: u32,
     /// Everything held.
@@ -75,7 +75,7 @@ impl Watcher for Progress {
 ///
 /// # Errors
 /// If the transfer breaks: then there is nothing to report.
-pub async fn run(network: &mut Network, proxy: SocketAddr, progress: &impl Fn(&str)) -> Result<Report, Problem> {
+pub(super) async fn run(network: &mut Network, proxy: SocketAddr, progress: &impl Fn(&str)) -> Result<Report, Problem> {
     let path_before = active_path(network)?;
     let mut events = events(network)?;
     let (bytes, mut came) = watch::channel(0);
@@ -166,13 +166,13 @@ fn report(download: &Download, kills: &Kills, path_before: String, path_after: S
 impl Report {
     /// Whether everything held.
     #[must_use]
-    pub const fn ok(&self) -> bool {
+    pub(super) const fn ok(&self) -> bool {
         self.ok
     }
 
     /// The report as a person reads it.
     #[must_use]
-    pub fn to_text(&self) -> String {
+    pub(super) fn to_text(&self) -> String {
         let mut lines = Vec::new();
         for Check { what, ok, seen } in &self.checks {
             lines.push(format!("{}  {what}\n      {seen}", if *ok { "yes" } else { " NO" }));

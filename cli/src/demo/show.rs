@@ -7,7 +7,7 @@ use byway_node::RouteInfo;
 use super::network::Network;
 
 /// A path by the names of its nodes.
-pub fn path(network: &Network, route: &RouteInfo) -> String {
+pub(super) fn path(network: &Network, route: &RouteInfo) -> String {
     let names = route.hops.iter().map(|hop| network.name(&hop.to));
     std::iter::once("alice".to_owned()).chain(names).collect::<Vec<_>>().join(" → ")
 }
@@ -36,7 +36,7 @@ fn milliseconds(time: Duration) -> String {
 }
 
 /// The sessions of alice with their routes.
-pub fn routes(network: &Network) -> String {
+pub(super) fn routes(network: &Network) -> String {
     let Some(alice) = network.node("alice") else { return "alice is gone".to_owned() };
     let mut lines = Vec::new();
     for session in alice.sessions() {
@@ -54,7 +54,7 @@ pub fn routes(network: &Network) -> String {
 }
 
 /// Everything that runs, and the routes.
-pub fn status(network: &Network) -> String {
+pub(super) fn status(network: &Network) -> String {
     let mut lines = Vec::new();
     for (name, node) in network.nodes() {
         let count = node.transports().len();
@@ -69,7 +69,7 @@ pub fn status(network: &Network) -> String {
 }
 
 /// What to try.
-pub fn invitation(network: &Network, proxy: SocketAddr) -> String {
+pub(super) fn invitation(network: &Network, proxy: SocketAddr) -> String {
     let bob = network.key("bob").map(|key| key.to_string()).unwrap_or_default();
     format!(
         "\nIn another terminal:\n\n  curl -x socks5h://{proxy} http://{bob}.byway/\n  \

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tracing::debug;
 
 /// Where the site listens.
-pub const PORT: Port = Port(80);
+pub(super) const PORT: Port = Port(80);
 /// Most bytes that one request gets.
 const BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 /// Bytes made at once.
@@ -30,7 +30,7 @@ const CONNECTIONS: usize = 256;
 ///
 /// # Errors
 /// If another app listens on [`PORT`].
-pub fn serve(node: &Node) -> Result<(), Problem> {
+pub(super) fn serve(node: &Node) -> Result<(), Problem> {
     let listener = node.listen(PORT)?;
     tokio::spawn(accept(listener));
     Ok(())
@@ -75,7 +75,7 @@ async fn bytes(Path(count): Path<u64>) -> Response {
 
 /// The bytes that the site serves: no two chunks alike, so that a lost, doubled or moved one shows. Blocks of SHA-256 of
 /// a counter would cost more than the transfer; each chunk is one fixed block with its number mixed in.
-pub struct Content {
+pub(super) struct Content {
     block: [u8; CHUNK],
     number: u64,
 }
@@ -83,7 +83,7 @@ pub struct Content {
 impl Content {
     /// From the beginning.
     #[must_use]
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut block = [0; CHUNK];
         for (index, part) in block.chunks_mut(32).enumerate() {
             part.copy_from_slice(&Sha256::digest((index as u64).to_be_bytes()));
@@ -92,7 +92,7 @@ impl Content {
     }
 
     /// The next chunk, `left` bytes at most.
-    pub fn next(&mut self, left: u64) -> Bytes {
+    pub(super) fn next(&mut self, left: u64) -> Bytes {
         self.number += 1;
         for part in self.block.chunks_mut(4096) {
             part[..8].copy_from_slice(&self.number.to_be_bytes());

@@ -19,19 +19,19 @@ use super::site::Content;
 const STALL: Duration = Duration::from_secs(30);
 
 /// What a finished download showed.
-pub struct Download {
+pub(super) struct Download {
     /// Bytes that came.
-    pub bytes: u64,
+    pub(super) bytes: u64,
     /// Whether they are what the site sent.
-    pub matches: bool,
+    pub(super) matches: bool,
     /// SHA-256 of what came, hexadecimal.
-    pub sha256: String,
+    pub(super) sha256: String,
     /// From the first to the last byte.
-    pub elapsed: Duration,
+    pub(super) elapsed: Duration,
 }
 
 /// Watches a download.
-pub trait Watcher {
+pub(super) trait Watcher {
     /// `bytes` have come so far; `pause` passed since the piece before.
     fn progress(&mut self, bytes: u64, pause: Duration);
 }
@@ -40,7 +40,7 @@ pub trait Watcher {
 ///
 /// # Errors
 /// If the transfer breaks or stands still; whatever came until then is not a result.
-pub async fn download(proxy: SocketAddr, host: &str, count: u64, watcher: &mut impl Watcher) -> Result<Download, Problem> {
+pub(super) async fn download(proxy: SocketAddr, host: &str, count: u64, watcher: &mut impl Watcher) -> Result<Download, Problem> {
     let failed = |why: &dyn std::fmt::Display| Problem::new(Code::CheckFailed, "the download failed", why);
     let socks = timeout(STALL, Socks5Stream::connect(proxy, (host, super::site::PORT.0))).await;
     let socks = socks.map_err(|_| failed(&"the proxy did not answer"))?.map_err(|error| failed(&error))?;

@@ -17,8 +17,8 @@ impl Dial for Node {
         let address = OverlayAddress { key: resolve(petnames, &to.peer)?, port: to.port };
         let choice = match choice {
             Choice::Any => PathChoice::default(),
-            Choice::Policy(text) => PathChoice::from(&policy(petnames, text)?),
-            Choice::Path(ids) => PathChoice::Exact(ids.clone()),
+            Choice::Policy(text) => PathChoice::by_policy(&policy(petnames, text)?),
+            Choice::Path(ids) => PathChoice::exactly(ids.clone()),
         };
         let (stream, routes) = self.dial(address, choice).await?;
         let routes = routes.iter().map(|info| view(info, petnames)).collect();
@@ -30,7 +30,11 @@ impl Accept for Listener {
     async fn accept(&mut self) -> Result<(OverlayAddress, BoxedStream), Problem> {
         let port = self.port();
         let incoming = self.accept().await.ok_or_else(|| {
-            Problem::new(Code::NodeUnreachable, format!("cannot accept on port {port}"), "the node has stopped")
+            Problem::new(
+                Code::NodeUnreachable,
+                format!("cannot accept on port {port}"),
+                "the node has stopped",
+            )
         })?;
         Ok((incoming.from, Box::new(incoming.stream)))
     }
@@ -57,7 +61,8 @@ fn policy(petnames: &Petnames, text: &str) -> Result<Policy, Problem> {
 }
 
 fn view(info: &RouteInfo, petnames: &Petnames) -> RouteView {
-    let name_of = |key: &PublicKey| petnames.iter().find(|(_, named)| *named == key).map(|(name, _)| name.clone());
+    let name_of =
+        |key: &PublicKey| petnames.iter().find(|(_, named)| *named == key).map(|(name, _)| name.clone());
     let hop = |hop: &HopInfo| RouteHop {
         transport: hop.transport,
         kind: hop.kind.clone(),

@@ -70,7 +70,7 @@ impl Transports {
                 continue;
             }
             if let Err(problem) = self.open_at(&wanted.kind, wanted.peer, &wanted.candidates()).await {
-                if problem.why != last_why {
+                if problem.why != last_why && !self.inner.stop.is_cancelled() {
                     warn!(peer = %wanted.peer.short(), kind = %wanted.kind, why = %problem, "transport is wanted, not up");
                     last_why = problem.why;
                 }

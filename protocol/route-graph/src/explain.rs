@@ -57,7 +57,7 @@ pub enum Reason {
 }
 
 /// Says why the answer to `query` is not better, in order of what to look at first. An empty list means that the answer
-/// is the best there is and all there is.
+/// is the best there is and all there is. Runs up to nine searches, each bounded as that of [`crate::find`].
 #[must_use]
 pub fn explain(csr: &Csr, scratch: &mut Scratch, query: &Query) -> Vec<Reason> {
     if let Some(reason) = senseless(csr, query) {

@@ -1,7 +1,7 @@
 //! The transport graph and best-k path search under metrics and constraints.
 //!
 //! [`Graph`] takes every change of the network's transports and hands out [`Csr`], an immutable compressed adjacency
-//! that any number of searches read while the graph moves on. [`find`] answers a [`Query`] on it, [`explain`] says why
+//! that any number of searches read while the graph moves on. [`find`] answers a [`Query`] on it, [`explain()`] says why
 //! other paths lost or why there is none, [`check_path`] verifies a path that somebody chose by hand.
 //!
 //! Answers depend on the transports alone: two mirrors with the same content give the same paths, in whatever order

@@ -37,8 +37,8 @@ pub struct FoundPath {
     pub throughput_bps: u64,
     /// Its rank among the paths that share no intermediate with each other; none for a further alternative.
     pub disjoint_rank: Option<usize>,
-    /// Whether no better path of its place in the ranking exists. False only if a search under `hops>=` or `via`
-    /// reached its limit and a heuristic went on.
+    /// Whether it is known that no better path belongs in its place. False if a search under `hops>=` or `via` looked at
+    /// its fill and a heuristic went on, or if the query's visits ran out before its rank was settled.
     pub proven: bool,
 }
 

@@ -27,7 +27,7 @@ use byway_base::{
     limits::{PATHS_MAX, SEARCH_VISITS_MAX},
 };
 
-use crate::{Csr, FoundPath, path::RawPath};
+use crate::{Csr, FoundPath, NodeIndex, path::RawPath};
 use leg::Leg;
 pub(crate) use rules::{Relaxed, Rules};
 pub use scratch::Scratch;
@@ -57,10 +57,12 @@ pub enum SearchError {
     /// There is no path that satisfies the policy.
     #[error("no path satisfies the policy")]
     NoPath,
-    /// The search gave up before it knew; nothing was found until then.
-    #[error("the search visited {visits} vertices without an answer")]
+    /// The search gave up before it knew; nothing was found until then. A narrower policy may find.
+    #[error(
+        "the search reached its limits (at most {visits} vertices) before it knew whether there is a path"
+    )]
     Bounded {
-        /// How many vertices a search may visit.
+        /// How many vertices a query may visit at most.
         visits: usize,
     },
     /// The policy contradicts itself or the query.
@@ -132,7 +134,7 @@ impl Ground<'_> {
     }
 
     /// Whether a node is never crossed, whatever was found before.
-    pub(crate) fn is_barred(&self, node: crate::NodeIndex) -> bool {
+    pub(crate) fn is_barred(&self, node: NodeIndex) -> bool {
         self.rules.refuses(self.csr, node) || self.rules.avoid.binary_search(&node).is_ok()
     }
 }

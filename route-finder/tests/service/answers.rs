@@ -1,6 +1,6 @@
 //! What the finder answers.
 
-use byway_api::transport_discovery::TransportState;
+use byway_api::{route_finder::FindRequest, transport_discovery::TransportState};
 use byway_base::{Code, TransportId, limits::PATHS_MAX};
 
 use crate::{
@@ -40,10 +40,9 @@ async fn the_policy_decides_which_paths_are_given_and_k_how_many() {
     let via = finder.find(1, 4, &format!("via={}", key(3))).await.unwrap();
     assert_eq!(via.iter().map(reaches).collect::<Vec<_>>(), [[key(3), key(4)]]);
     let (from, request) = query(1, 4, "");
-    let one =
-        finder.ask((from, byway_api::route_finder::FindRequest { k: Some(1), ..request.clone() })).await;
+    let one = finder.ask((from, FindRequest { k: Some(1), ..request.clone() })).await;
     assert_eq!(one.unwrap().paths.len(), 1);
-    let all = finder.ask((from, byway_api::route_finder::FindRequest { k: Some(u8::MAX), ..request })).await;
+    let all = finder.ask((from, FindRequest { k: Some(u8::MAX), ..request })).await;
     assert!((2..=PATHS_MAX).contains(&all.unwrap().paths.len()), "more than the most is the most");
 }
 
@@ -74,8 +73,7 @@ async fn why_others_lost_is_told_when_asked_for() {
     let (from, request) = query(1, 4, &format!("avoid={}", key(2)));
     let silent = finder.ask((from, request.clone())).await.unwrap();
     assert_eq!((silent.paths.len(), silent.reasons.len()), (1, 0));
-    let told =
-        finder.ask((from, byway_api::route_finder::FindRequest { why_not: true, ..request })).await.unwrap();
+    let told = finder.ask((from, FindRequest { why_not: true, ..request })).await.unwrap();
     assert_eq!(told.paths, silent.paths);
     assert!(told.reasons.iter().any(|reason| reason.contains("the policy avoids")), "{:?}", told.reasons);
 }

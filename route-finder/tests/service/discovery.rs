@@ -42,6 +42,11 @@ impl Registry {
         self.0.borrow().snapshots
     }
 
+    /// How many change streams are open.
+    pub(crate) fn readers(&self) -> usize {
+        self.0.receiver_count()
+    }
+
     /// Registers what the test made of a transport; answers the change's number.
     pub(crate) fn register(&self, transport: TransportView) -> u64 {
         self.change(|book| {

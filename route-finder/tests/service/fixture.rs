@@ -11,7 +11,7 @@ use byway_http::client::Client;
 use byway_route_finder::{Config, DiscoveryAddress, Mirrored, RouteFinder};
 use byway_service_kit::{Health, Service, Shutdown};
 
-use crate::discovery::{Discovery, key, secret};
+use crate::discovery::{Discovery, Registry, key, secret};
 
 /// After this a test gives up; none takes a tenth of it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -53,6 +53,14 @@ impl Finder {
     /// Waits until its answers contain this change.
     pub(crate) async fn reached(&self, sequence: u64) {
         tokio::time::timeout(PATIENCE, self.mirrored.reached(sequence)).await.expect("the mirror gets there");
+    }
+
+    /// Waits until it reads the registry's change stream.
+    pub(crate) async fn follows(&self, registry: &Registry) {
+        self.ready().await;
+        while registry.readers() == 0 {
+            self.stats().await;
+        }
     }
 
     pub(crate) async fn ready(&self) {

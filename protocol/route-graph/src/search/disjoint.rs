@@ -7,7 +7,8 @@
 use super::{Exhausted, Ground, Leg, Scratch, flow};
 use crate::{NodeIndex, TransportIndex, path::RawPath};
 
-/// Up to `wanted` paths by ascending cost, of which `best` is the best of all. When the search is exhausted, those found until then stand.
+/// Up to `wanted` paths by ascending cost, where `best` is the best of all. When the search is exhausted, those found
+/// until then stand.
 pub(super) fn find(
     ground: &Ground<'_>,
     scratch: &mut Scratch,

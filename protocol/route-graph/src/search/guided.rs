@@ -25,7 +25,8 @@ use bounds::Bounds;
 /// Beginnings that the exact search looks at before the narrow one takes over; leaves that one most of the visits.
 const BEGINNINGS_MAX: usize = SEARCH_VISITS_MAX / 16;
 
-/// The best path of a leg, if one costs less than `leg.below`. `relaxed` is the best path of each stage by itself, joined.
+/// The best path of a leg, if one costs less than `leg.below`. `relaxed` is the best path of each stage by itself,
+/// joined.
 pub(super) fn best(
     ground: &Ground<'_>,
     scratch: &mut Scratch,

@@ -7,7 +7,7 @@ use byway_base::limits::SEARCH_VISITS_MAX;
 use super::{Exhausted, dijkstra::Reach, labels::Labels};
 use crate::NodeIndex;
 
-/// Working memory of one worker: some 40 bytes per node of the largest graph searched with it.
+/// Working memory of one worker: 56 bytes per node of the largest graph searched with it.
 ///
 /// Marks carry the generation of the search that set them, so that a search begins without clearing anything.
 #[derive(Default)]

@@ -195,12 +195,25 @@ fn a_long_detour_through_a_dense_network_is_found_within_bounds() {
 }
 
 #[test]
-fn a_search_that_would_visit_too_much_says_so() {
+fn that_no_path_is_long_enough_is_known_for_sure_in_a_small_network() {
     let csr = ring_with_dear_shortcut().graph().snapshot();
     let policy = Policy { prefer: Preference::Hops, hops_min: Some(9), ..Policy::default() };
     let query = Query { from: KEYS[0], to: KEYS[19], policy, k: 1 };
-    // Small enough to be decided: no path of 9 to 16 hops exists.
+    // The ways round have 3 and 19 hops, the bound on hops is between them.
     assert_eq!(find(&csr, &mut Scratch::new(), &query), Err(SearchError::NoPath));
+}
+
+#[test]
+fn a_search_that_would_look_at_too_much_says_so_instead_of_no_path() {
+    // Each node of one half is connected to each of the other; so paths from half to half have an odd number of hops.
+    let pairs = (0..15).flat_map(|a| (15..30).map(move |b| link(a, b, 0, 1_000)));
+    let csr = Network::of(pairs.collect()).graph().snapshot();
+    let ask = |hops| {
+        let policy = Policy { hops_min: Some(hops), hops_max: Some(hops), ..Policy::default() };
+        find(&csr, &mut Scratch::new(), &Query { from: KEYS[0], to: KEYS[15], policy, k: 1 })
+    };
+    assert_eq!(ask(13).unwrap()[0].hops.len(), 13);
+    assert!(matches!(ask(14), Err(SearchError::Bounded { .. })));
 }
 
 #[test]

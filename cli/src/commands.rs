@@ -1,0 +1,21 @@
+//! One file for each command.
+
+pub(crate) mod completion;
+pub(crate) mod config;
+pub(crate) mod connect;
+pub(crate) mod explain;
+pub(crate) mod expose;
+pub(crate) mod key;
+mod names;
+pub(crate) mod path;
+pub(crate) mod ping;
+pub(crate) mod proxy;
+pub(crate) mod routes;
+pub(crate) mod service;
+pub(crate) mod status;
+pub(crate) mod transports;
+pub(crate) mod up;
+pub(crate) mod version;
+pub(crate) mod wait;
+mod watch;
+pub(crate) mod whoami;
