@@ -59,7 +59,8 @@ impl Chain {
         let mut next: Option<(PublicKey, SocketAddr)> = None;
         for _ in 0..count {
             let mut node = Child::start()?;
-            let dial = next.map(|(key, address)| (transport.to_owned(), key, (transport == "tcp").then_some(address)));
+            let dial = next
+                .map(|(key, address)| (transport.to_owned(), key, (transport == "tcp").then_some(address)));
             let plan = NodePlan {
                 transport_discovery: services.transport_discovery.url(),
                 route_finder: services.route_finder.url(),
@@ -87,14 +88,16 @@ impl Chain {
             let (before, own_before) = (self.cpu()?, cpu::seconds(own)?);
             let send = Command::Send { to, policy: policy.to_owned(), bytes };
             let sent: Answer = self.nodes[0].ask(&send).await?;
-            let used: Vec<f64> = self.cpu()?.iter().zip(before).map(|(after, before)| after - before).collect();
+            let used: Vec<f64> =
+                self.cpu()?.iter().zip(before).map(|(after, before)| after - before).collect();
             results.push((sent.seconds, used, cpu::seconds(own)? - own_before));
         }
         results.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (seconds, used, own_used) = &results[results.len() / 2];
         let gigabytes = bytes as f64 / 1e9;
         let between = &used[1..used.len() - 1];
-        let ping: Answer = self.nodes[0].ask(&Command::Ping { to, policy: policy.to_owned(), count: PINGS }).await?;
+        let ping: Answer =
+            self.nodes[0].ask(&Command::Ping { to, policy: policy.to_owned(), count: PINGS }).await?;
         let hops = format!("hops>={}", self.nodes.len() - 1);
         let dials: Answer = self.nodes[0].ask(&Command::Dial { to, policy: hops, count: DIALS }).await?;
         Ok(Row {
@@ -117,7 +120,10 @@ impl Chain {
     async fn await_path(&mut self, to: PublicKey, policy: &str) -> Result<()> {
         let mut last = None;
         for _ in 0..200 {
-            match self.nodes[0].ask::<_, Answer>(&Command::Ping { to, policy: policy.to_owned(), count: 1 }).await {
+            match self.nodes[0]
+                .ask::<_, Answer>(&Command::Ping { to, policy: policy.to_owned(), count: 1 })
+                .await
+            {
                 Ok(_) => return Ok(()),
                 Err(error) => last = Some(error),
             }

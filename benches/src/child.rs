@@ -44,7 +44,8 @@ impl Child {
         let mut line = serde_json::to_string(command)?;
         line.push('\n');
         self.stdin.write_all(line.as_bytes()).await?;
-        let answer = timeout(ANSWER, self.stdout.next_line()).await.context("the child does not answer")??;
+        let answer =
+            timeout(ANSWER, self.stdout.next_line()).await.context("the child does not answer")??;
         let answer = answer.context("the child ended")?;
         ensure!(!answer.starts_with("error"), "the child failed: {answer}");
         Ok(serde_json::from_str(&answer)?)

@@ -19,7 +19,10 @@ fn conditions() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let model = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = model.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown");
-    format!("{cores} cores, {}, one stream, all nodes on this machine", model.trim_start_matches([':', '\t', ' ']))
+    format!(
+        "{cores} cores, {}, one stream, all nodes on this machine",
+        model.trim_start_matches([':', '\t', ' '])
+    )
 }
 
 fn to_json(raw: &Raw, rows: &[Row]) -> Result<String> {

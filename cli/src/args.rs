@@ -98,9 +98,9 @@ pub enum Command {
 #[derive(Debug, Clone, Default, Args)]
 pub struct ChoiceArgs {
     /// What the path must and should be, in the path language; keys may be petnames.
-    #[arg(long, value_name = "POLICY", conflicts_with = "path")]
+    #[arg(long, value_name = "POLICY")]
     pub policy: Option<String>,
-    /// Exactly these transports, in order.
+    /// Exactly these transports first, in order. With a policy, that is for spares; without one there are none.
     #[arg(long, value_name = "ID,ID,…")]
     pub path: Option<String>,
 }

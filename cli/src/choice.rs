@@ -2,20 +2,46 @@
 
 use byway_base::{Code, Policy, Problem, TransportId, limits::HOPS_MAX};
 
-/// How to choose the path of a dial.
+/// How to choose the paths of a dial.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Choice {
     /// As the node thinks best.
     #[default]
     Any,
-    /// In the path language; keys may be petnames.
+    /// What paths must and should be, in the path language; keys may be petnames.
     Policy(String),
-    /// Exactly these transports, in order.
-    Path(Vec<TransportId>),
+    /// Exactly this path.
+    Path {
+        /// Its transports, in order.
+        transports: Vec<TransportId>,
+        /// What other paths may replace it or stand by, as a policy; without one, none.
+        others: Option<String>,
+    },
 }
 
 impl Choice {
-    /// From the words of a user; empty is [`Self::Any`]. What needs no node is checked here.
+    /// By policy and path as a user wrote them.
+    ///
+    /// # Errors
+    /// [`Code::BadPolicy`] with the column, [`Code::BadPath`].
+    pub fn read(policy: Option<&str>, path: Option<&str>) -> Result<Self, Problem> {
+        let by_policy = policy.map(Self::policy).transpose()?.unwrap_or_default();
+        let Some(path) = path else { return Ok(by_policy) };
+        let others = policy.map(str::to_owned);
+        Ok(Self::Path { transports: read_path(path)?, others })
+    }
+
+    /// Policy and path apart, as requests to a node carry them.
+    #[must_use]
+    pub fn into_parts(self) -> (Option<String>, Option<Vec<TransportId>>) {
+        match self {
+            Self::Any => (None, None),
+            Self::Policy(text) => (Some(text), None),
+            Self::Path { transports, others } => (others, Some(transports)),
+        }
+    }
+
+    /// By policy alone; an empty one leaves the choice to the node. What needs no node is checked here.
     ///
     /// # Errors
     /// [`Code::BadPolicy`] with the column.
@@ -37,33 +63,15 @@ impl Choice {
         }
         Ok(if text.trim().is_empty() { Self::Any } else { Self::Policy(text.to_owned()) })
     }
+}
 
-    /// From a comma-separated list of transport ids.
-    ///
-    /// # Errors
-    /// [`Code::BadPath`] if one is no id, or there are too many.
-    pub fn path(text: &str) -> Result<Self, Problem> {
-        let wrong = |why: String| Problem::new(Code::BadPath, format!("cannot read the path '{text}'"), why);
-        let id = |text: &str| {
-            text.parse().map_err(|_| wrong(format!("'{text}' is no transport id of 32 characters")))
-        };
-        let ids = text.split(',').map(id).collect::<Result<Vec<TransportId>, _>>()?;
-        if ids.len() > HOPS_MAX {
-            Err(wrong(format!("a path has at most {HOPS_MAX} hops")))
-        } else {
-            Ok(Self::Path(ids))
-        }
-    }
-
-    /// For requests that carry the two apart.
-    #[must_use]
-    pub fn into_parts(self) -> (Option<String>, Option<Vec<TransportId>>) {
-        match self {
-            Self::Any => (None, None),
-            Self::Policy(text) => (Some(text), None),
-            Self::Path(ids) => (None, Some(ids)),
-        }
-    }
+/// A comma-separated list of transport ids.
+fn read_path(text: &str) -> Result<Vec<TransportId>, Problem> {
+    let wrong = |why: String| Problem::new(Code::BadPath, format!("cannot read the path '{text}'"), why);
+    let id =
+        |text: &str| text.parse().map_err(|_| wrong(format!("'{text}' is no transport id of 32 characters")));
+    let ids = text.split(',').map(id).collect::<Result<Vec<TransportId>, _>>()?;
+    if ids.len() > HOPS_MAX { Err(wrong(format!("a path has at most {HOPS_MAX} hops"))) } else { Ok(ids) }
 }
 
 #[cfg(test)]
@@ -84,9 +92,10 @@ mod tests {
     #[test]
     fn a_path_is_a_list_of_whole_ids() {
         let (a, b) = (TransportId::from_bytes([1; 16]), TransportId::from_bytes([2; 16]));
-        assert_eq!(Choice::path(&format!("{a},{b}")), Ok(Choice::Path(vec![a, b])));
+        let choice = Choice::read(Some("hops>=2"), Some(&format!("{a},{b}"))).unwrap();
+        assert_eq!(choice, Choice::Path { transports: vec![a, b], others: Some("hops>=2".to_owned()) });
         for bad in ["", "a1", &format!("{a},"), &vec![a.to_string(); HOPS_MAX + 1].join(",")] {
-            assert_eq!(Choice::path(bad).unwrap_err().code, Code::BadPath, "{bad}");
+            assert_eq!(Choice::read(None, Some(bad)).unwrap_err().code, Code::BadPath, "{bad}");
         }
     }
 }

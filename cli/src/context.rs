@@ -73,10 +73,6 @@ fn default_socket() -> Result<PathBuf, Problem> {
 
 impl ChoiceArgs {
     pub(crate) fn choice(&self) -> Result<Choice, Problem> {
-        match (&self.policy, &self.path) {
-            (_, Some(path)) => Choice::path(path),
-            (Some(policy), None) => Choice::policy(policy),
-            (None, None) => Ok(Choice::Any),
-        }
+        Choice::read(self.policy.as_deref(), self.path.as_deref())
     }
 }

@@ -116,7 +116,9 @@ async fn check(
     let report = check::run(network, proxy, progress).await?;
     // A reader that left is no reason to call the check failed.
     let _ = out.one(&report, |_| report.to_text());
-    let failed = || Problem::new(Code::CheckFailed, "the demonstration's check failed", "a line of the report says no");
+    let failed = || {
+        Problem::new(Code::CheckFailed, "the demonstration's check failed", "a line of the report says no")
+    };
     if report.ok() { Ok(()) } else { Err(failed()) }
 }
 

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, process::ExitCode};
 
 use byway_base::{Code, Problem};
-use byway_service_kit::OutputFormat;
+use byway_service_kit::{OutputFormat, nearest};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::run::fail;
@@ -35,16 +35,26 @@ fn problem(error: &clap::Error) -> Problem {
     }
 }
 
+/// The nearest of the words that clap thinks similar to the one that was written.
 fn suggestion(error: &clap::Error) -> Option<String> {
-    const KINDS: [ContextKind; 3] =
-        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
-    let suggested = KINDS.iter().find_map(|kind| error.get(*kind))?;
-    let first = match suggested {
-        ContextValue::String(text) => text,
-        ContextValue::Strings(texts) => texts.first()?,
+    const KINDS: [(ContextKind, ContextKind); 3] = [
+        (ContextKind::SuggestedSubcommand, ContextKind::InvalidSubcommand),
+        (ContextKind::SuggestedArg, ContextKind::InvalidArg),
+        (ContextKind::SuggestedValue, ContextKind::InvalidValue),
+    ];
+    let (suggested, written) =
+        KINDS.iter().find_map(|(suggested, written)| Some((error.get(*suggested)?, error.get(*written))))?;
+    let words = match suggested {
+        ContextValue::String(word) => std::slice::from_ref(word),
+        ContextValue::Strings(words) => words,
         _ => return None,
     };
-    Some(format!("did you mean `{first}`?"))
+    let words = words.iter().map(String::as_str);
+    let nearest = match written {
+        Some(ContextValue::String(written)) => nearest(written, words.clone()),
+        _ => None,
+    };
+    nearest.or_else(|| words.last()).map(|word| format!("did you mean `{word}`?"))
 }
 
 fn usage(text: &str) -> Option<String> {

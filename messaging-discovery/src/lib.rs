@@ -4,11 +4,10 @@
 //! the service; the registry itself is `byway-store`.
 
 mod api;
-mod clock;
 mod config;
 mod keeper;
 mod service;
 
-pub use clock::Clock;
+pub use byway_clock::Clock;
 pub use config::{Config, RawConfig, RawStore};
 pub use service::MessagingDiscovery;

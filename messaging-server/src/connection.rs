@@ -13,8 +13,7 @@ use std::{
 use bytes::BytesMut;
 use byway_base::limits::{TRANSPORT_PING_INTERVAL, TRANSPORT_SILENCE, TRANSPORT_WRITE_BATCH};
 use byway_messaging::{ClientId, KeyMemo, Violation};
-use byway_messaging_client::TlsPipe;
-use byway_net::tcp::TlsConnection;
+use byway_net::{TlsPipe, tcp::TlsConnection};
 use byway_wire::{DecodeError, messaging::Frame};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 

@@ -8,13 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use byway_base::{Moment, RouteId};
 use byway_routing::{
-    Counters, Event, Forwarder, InstallError, Outgoing, RouteKey, RouteSpec, RouteView, SendError, TransportSlot,
-    TransportView, Wake,
+    Counters, Event, Forwarder, InstallError, Outgoing, RouteKey, RouteSpec, RouteView, SendError,
+    TransportSlot, TransportView, Wake,
 };
 use byway_wire::{Packet, Reason};
-use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;

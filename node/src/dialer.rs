@@ -27,8 +27,8 @@ use crate::{
     transports::Transports,
 };
 
-pub use establish::{HopInfo, RouteInfo};
 use establish::Established;
+pub use establish::{HopInfo, RouteInfo};
 
 /// How a dial chooses its paths. The default takes the best path, with a spare.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -65,7 +65,9 @@ impl PathChoice {
             (Some(_), None) => Ok(None),
             (None, None) => Ok(Some(Policy::default())),
             (_, Some(text)) => {
-                let policy = text.parse().map_err(|error| Problem::new(Code::BadPolicy, "cannot read the policy", error))?;
+                let policy = text
+                    .parse()
+                    .map_err(|error| Problem::new(Code::BadPolicy, "cannot read the policy", error))?;
                 Ok(Some(policy))
             }
         }
@@ -131,7 +133,9 @@ impl Dialer {
             Ok((stream, kept.routes()))
         };
         let result = timeout(DIAL_TIMEOUT, dial).await;
-        let result = result.map_err(|_| Problem::new(Code::Timeout, what(), format!("no session within {DIAL_TIMEOUT:?}")))?;
+        let result = result.map_err(|_| {
+            Problem::new(Code::Timeout, what(), format!("no session within {DIAL_TIMEOUT:?}"))
+        })?;
         result.map_err(|problem: Problem| problem.while_doing(what()))
     }
 
@@ -159,7 +163,11 @@ impl Dialer {
     /// The sessions that live, with their routes.
     pub(crate) fn sessions(&self) -> Vec<Arc<Kept>> {
         let slots: Vec<SessionSlot> = self.inner.sessions.lock().values().cloned().collect();
-        slots.iter().filter_map(|slot| slot.try_lock().ok()?.clone()).filter(|kept| kept.session.is_alive()).collect()
+        slots
+            .iter()
+            .filter_map(|slot| slot.try_lock().ok()?.clone())
+            .filter(|kept| kept.session.is_alive())
+            .collect()
     }
 
     fn forget(&self, kept: &Kept) {

@@ -4,30 +4,24 @@ use std::{
     collections::VecDeque,
     future::poll_fn,
     io::{self, IoSlice},
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
+use bytes::BytesMut;
 use byway_base::limits::{TRANSPORT_READ_CHUNK, TRANSPORT_WRITE_BATCH};
 use byway_routing::{Outgoing, TransportSlot};
 use byway_transports::LinkStream;
 use byway_wire::Packet;
-use bytes::BytesMut;
 use futures_util::task::AtomicWaker;
-use tokio::{
-    io::{AsyncWrite, AsyncWriteExt},
-    time::timeout,
-};
-use tokio_util::{io::poll_read_buf, sync::CancellationToken};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::dataplane::{Dataplane, Wakes};
 
 /// Slices given to one vectored write; the kernel takes at most 1 024.
 const SLICES: usize = 64;
-/// Room that a read wants, bytes: below it a fresh chunk is taken.
-const READ_MIN: usize = 20 * 1024;
 /// Time for the last bytes of a transport that this node closes.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Batches that one poll moves in each direction before it lets other tasks run.
@@ -50,9 +44,11 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// A driver for a transport that the data half knows under `slot`, with the waker that it was given.
+    /// A driver for a transport that the data half knows under `slot`, with the waker that it was given. `received` is
+    /// what has arrived already.
     pub(crate) fn new(
         stream: LinkStream,
+        received: BytesMut,
         slot: TransportSlot,
         dataplane: Arc<Dataplane>,
         waker: Arc<AtomicWaker>,
@@ -62,7 +58,7 @@ impl Driver {
             slot,
             dataplane,
             waker,
-            received: BytesMut::new(),
+            received,
             packets: Vec::new(),
             batch: Vec::new(),
             sending: VecDeque::new(),
@@ -79,7 +75,7 @@ impl Driver {
             Some(error) => error.to_string(),
             None => {
                 // The peer sees an end, not a break; one that does not read is not waited for.
-                let _ = timeout(GOODBYE, self.stream.shutdown()).await;
+                let _ = timeout(GOODBYE, poll_fn(|cx| self.stream.poll_close(cx))).await;
                 "closed by this node".to_owned()
             }
         }
@@ -118,7 +114,7 @@ impl Driver {
             self.advance(written);
         }
         if self.unflushed {
-            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            ready!(self.stream.poll_flush(cx))?;
             self.unflushed = false;
         }
         if wrote { Poll::Ready(Ok(())) } else { Poll::Pending }
@@ -138,8 +134,12 @@ impl Driver {
                 }
             }
         }
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count]))?;
-        if written == 0 { Poll::Ready(Err(io::ErrorKind::WriteZero.into())) } else { Poll::Ready(Ok(written)) }
+        let written = ready!(self.stream.poll_write(cx, &slices[..count]))?;
+        if written == 0 {
+            Poll::Ready(Err(io::ErrorKind::WriteZero.into()))
+        } else {
+            Poll::Ready(Ok(written))
+        }
     }
 
     fn advance(&mut self, written: usize) {
@@ -156,7 +156,7 @@ impl Driver {
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut read = 0;
         let end = loop {
-            match self.poll_read_some(cx) {
+            match self.stream.poll_read(cx, &mut self.received) {
                 Poll::Ready(Ok(0)) => break Some(Err(io::ErrorKind::UnexpectedEof.into())),
                 Poll::Ready(Ok(count)) => read += count,
                 Poll::Ready(Err(error)) => break Some(Err(error)),
@@ -177,13 +177,5 @@ impl Driver {
             None if read > 0 => Poll::Ready(Ok(())),
             None => Poll::Pending,
         }
-    }
-
-    /// Reads into the current chunk, whose memory the packets share; a fresh one is taken when it is nearly full.
-    fn poll_read_some(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.received.capacity() - self.received.len() < READ_MIN {
-            self.received.reserve(TRANSPORT_READ_CHUNK);
-        }
-        poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.received)
     }
 }

@@ -10,11 +10,11 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::{Bytes, BytesMut};
 use byway_base::{RouteId, limits::SESSION_MTU};
 use byway_net::virtual_path::{PathFull, RecvBatch, VirtualPath};
 use byway_routing::{GroupEvent, GroupRole, MemberView, RouteGroup, RouteKey, SendError};
 use byway_wire::Reason;
-use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -195,12 +195,8 @@ impl Group {
 }
 
 /// The address under which a session sees its peer. Each session has an endpoint of its own, so one is enough.
-pub(crate) const PEER: SocketAddr = SocketAddr::new(
-    std::net::IpAddr::V6(std::net::Ipv6Addr::new(0xfd62, 0x7977, 0, 0, 0, 0, 0, 2)),
-    1,
-);
+pub(crate) const PEER: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V6(std::net::Ipv6Addr::new(0xfd62, 0x7977, 0, 0, 0, 0, 0, 2)), 1);
 /// The address under which a session sees itself.
-pub(crate) const OWN: SocketAddr = SocketAddr::new(
-    std::net::IpAddr::V6(std::net::Ipv6Addr::new(0xfd62, 0x7977, 0, 0, 0, 0, 0, 1)),
-    1,
-);
+pub(crate) const OWN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V6(std::net::Ipv6Addr::new(0xfd62, 0x7977, 0, 0, 0, 0, 0, 1)), 1);

@@ -11,11 +11,7 @@ use byway_net::{
     quic::{self, QuicProfile},
 };
 use quinn::{Connection, RecvStream, SendStream};
-use tokio::{
-    sync::mpsc,
-    task::JoinSet,
-    time::timeout,
-};
+use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tracing::{debug, info};
 
 use crate::{

@@ -30,14 +30,25 @@ impl Names<'_> {
         let what = || format!("cannot tell who '{text}' is");
         let prefix = text.to_ascii_lowercase();
         let known = self.known.iter().chain(self.petnames.values()).collect::<BTreeSet<_>>();
-        let mut fits = known.into_iter().filter(|key| prefix.len() >= 4 && key.to_string().starts_with(&prefix));
+        let mut fits =
+            known.into_iter().filter(|key| prefix.len() >= 4 && key.to_string().starts_with(&prefix));
         match (fits.next(), fits.next()) {
             (Some(key), None) => Ok(*key),
-            (Some(_), Some(_)) => Err(Problem::new(Code::Ambiguous, what(), "several known keys begin like that")),
+            (Some(_), Some(_)) => {
+                Err(Problem::new(Code::Ambiguous, what(), "several known keys begin like that"))
+            }
             (None, _) => {
                 let names = self.petnames.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-                let names = if names.is_empty() { "there are no petnames".to_owned() } else { format!("the petnames are {names}") };
-                Err(Problem::new(Code::BadKey, what(), format!("it is no key, petname or prefix of a known key; {names}")))
+                let names = if names.is_empty() {
+                    "there are no petnames".to_owned()
+                } else {
+                    format!("the petnames are {names}")
+                };
+                Err(Problem::new(
+                    Code::BadKey,
+                    what(),
+                    format!("it is no key, petname or prefix of a known key; {names}"),
+                ))
             }
         }
     }
@@ -56,7 +67,9 @@ impl Names<'_> {
         }
         // The text is parsed as it was written where no name was replaced, so that columns are those of the user.
         let replaced = words.join(" ");
-        replaced.parse().map_err(|error| Problem::new(Code::BadPolicy, format!("cannot read the policy '{text}'"), error))
+        replaced
+            .parse()
+            .map_err(|error| Problem::new(Code::BadPolicy, format!("cannot read the policy '{text}'"), error))
     }
 }
 

@@ -4,10 +4,13 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use byway_api::route_finder::FindReply;
 use byway_base::{
-    Code, OverlayAddress, Policy, Port, Problem, PublicKey, TransportId, TransportType, limits::RESERVATION_LEASE,
+    Code, OverlayAddress, Policy, Port, Problem, PublicKey, TransportId, TransportType,
+    limits::RESERVATION_LEASE,
 };
 use byway_http::client::Client;
-use byway_messaging_client::{ALPN_SETUP, ALPN_TRANSPORT, Config as MessagingConfig, HttpDirectory, MessagingClient};
+use byway_messaging_client::{
+    ALPN_SETUP, ALPN_TRANSPORT, Config as MessagingConfig, HttpDirectory, MessagingClient,
+};
 use byway_net::Identity;
 use byway_routing::{Counters, Event};
 use byway_service_kit::Health;
@@ -143,9 +146,10 @@ impl Node {
         happened: mpsc::UnboundedReceiver<Event>,
     ) -> Result<(), Problem> {
         let inner = &self.inner;
-        let setup_connections = inner.messaging.accept(ALPN_SETUP).map_err(|error| {
-            Problem::new(Code::Internal, "cannot accept setup connections", error)
-        })?;
+        let setup_connections = inner
+            .messaging
+            .accept(ALPN_SETUP)
+            .map_err(|error| Problem::new(Code::Internal, "cannot accept setup connections", error))?;
         self.spawn(setup::serve(setup_connections, inner.obedience.clone()));
         self.spawn(inbound::accept_sessions(identity, inbound, groups.clone(), inner.listeners.clone()));
         self.spawn(echo::serve(inner.listeners.listen(ECHO_PORT)?));
@@ -173,7 +177,11 @@ impl Node {
             let mut status = messaging.watch();
             loop {
                 let connected = status.borrow_and_update().connected;
-                if connected { check.ok() } else { check.degraded("no messaging server is connected") }
+                if connected {
+                    check.ok()
+                } else {
+                    check.degraded("no messaging server is connected")
+                }
                 if status.changed().await.is_err() {
                     return;
                 }
@@ -281,7 +289,11 @@ impl Node {
     ///
     /// # Errors
     /// Why the peer could not be reached or did not agree.
-    pub async fn open_transport(&self, kind: &TransportType, peer: PublicKey) -> Result<TransportId, Problem> {
+    pub async fn open_transport(
+        &self,
+        kind: &TransportType,
+        peer: PublicKey,
+    ) -> Result<TransportId, Problem> {
         self.inner.transports.open(kind, peer).await
     }
 

@@ -37,7 +37,12 @@ impl Paths {
     ///
     /// # Errors
     /// [`Code::NoPath`] if there is none, or why the finder did not answer.
-    pub(crate) async fn find(&self, to: PublicKey, policy: &Policy, k: usize) -> Result<Vec<PathView>, Problem> {
+    pub(crate) async fn find(
+        &self,
+        to: PublicKey,
+        policy: &Policy,
+        k: usize,
+    ) -> Result<Vec<PathView>, Problem> {
         let key = (to, policy.to_string());
         match self.ask(to, policy, k, false).await {
             Ok(reply) => {

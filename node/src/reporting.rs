@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use byway_api::{
     Bounded,
-    transport_discovery::{Heartbeat, HeartbeatRequest, Metrics, PutTransport, TransportPath, TransportReport},
+    transport_discovery::{
+        Heartbeat, HeartbeatRequest, Metrics, PutTransport, TransportPath, TransportReport,
+    },
 };
 use byway_base::{Problem, TransportId, limits::HEARTBEAT_INTERVAL};
 use byway_http::client::Client;
@@ -73,7 +75,11 @@ impl Reporter {
             registered.insert(id);
         }
         // What was there at the last report and is not any more is reported down once; then its lease speaks.
-        let gone = known.difference(&present).map(|id| TransportReport { id: *id, up: false, metrics: Metrics::default() });
+        let gone = known.difference(&present).map(|id| TransportReport {
+            id: *id,
+            up: false,
+            metrics: Metrics::default(),
+        });
         let reports: Vec<_> = gone.chain(self.measured()).collect();
         let transports = Bounded::try_from(reports).map_err(|_| too_many())?;
         let request = HeartbeatRequest { transit: self.transit, transports };
@@ -96,7 +102,11 @@ impl Reporter {
 }
 
 fn too_many() -> Problem {
-    Problem::new(byway_base::Code::Limit, "cannot report the transports", "there are more than one report holds")
+    Problem::new(
+        byway_base::Code::Limit,
+        "cannot report the transports",
+        "there are more than one report holds",
+    )
 }
 
 fn unknown() -> Problem {

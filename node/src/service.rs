@@ -16,7 +16,8 @@ pub struct NodeService {
 
 impl Service for NodeService {
     const NAME: &'static str = "node";
-    const ABOUT: &'static str = "Forwards packets by rules and carries sessions; runs on every member of the overlay.";
+    const ABOUT: &'static str =
+        "Forwards packets by rules and carries sessions; runs on every member of the overlay.";
     type Raw = RawConfig;
     type Config = Config;
 

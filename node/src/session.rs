@@ -74,7 +74,8 @@ impl Session {
         let profile = QuicProfile::session();
         let endpoint = quic::endpoint(group.clone(), OWN, identity, &[], &profile);
         let endpoint = endpoint.map_err(|error| Problem::new(Code::Internal, what(), error))?;
-        let connected = quic::connect(&endpoint, identity, PEER, to.key, ALPN, &profile, HANDSHAKE_TIMEOUT).await;
+        let connected =
+            quic::connect(&endpoint, identity, PEER, to.key, ALPN, &profile, HANDSHAKE_TIMEOUT).await;
         let connection = connected.map_err(|error| {
             let code = match &error {
                 quic::QuicConnectError::WrongPeer => Code::Denied,
@@ -100,9 +101,10 @@ impl Session {
             match receive.read_exact(&mut answer).await {
                 Ok(()) if answer == [STREAM_ACCEPTED] => Ok((send, receive)),
                 Ok(()) => Err(Problem::new(Code::Protocol, what(), "the peer gave an answer that is none")),
-                Err(quinn::ReadExactError::FinishedEarly(_) | quinn::ReadExactError::ReadError(quinn::ReadError::Reset(_))) => {
-                    Err(Problem::new(Code::NoListener, what(), "the app at the other end does not take it"))
-                }
+                Err(
+                    quinn::ReadExactError::FinishedEarly(_)
+                    | quinn::ReadExactError::ReadError(quinn::ReadError::Reset(_)),
+                ) => Err(Problem::new(Code::NoListener, what(), "the app at the other end does not take it")),
                 Err(error) => Err(lost(what(), &error)),
             }
         };

@@ -3,12 +3,10 @@
 mod request;
 mod serve;
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
-use byway_base::{Port, PublicKey, RouteId, TransportId, UnixTime};
+use byway_base::{Port, PublicKey, RouteId, TransportId};
+use byway_clock::unix_now;
 use byway_routing::{RouteSide, RouteSpec};
 use byway_setup::{Counts, Effect, End, InstalledRoute, Quotas, RuleBook, Side, Surroundings};
 use byway_wire::{
@@ -167,10 +165,4 @@ impl Surroundings for View<'_> {
     fn draw(&mut self) -> u32 {
         rand::random()
     }
-}
-
-/// The wall clock.
-pub(crate) fn unix_now() -> UnixTime {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    UnixTime(since.map_or(0, |since| since.as_secs()))
 }

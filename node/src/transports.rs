@@ -5,10 +5,7 @@ mod table;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use byway_base::{
-    Code, Problem, PublicKey, TransportId, TransportType,
-    limits::TRANSPORTS_PER_NODE,
-};
+use byway_base::{Code, Problem, PublicKey, TransportId, TransportType, limits::TRANSPORTS_PER_NODE};
 use byway_messaging_client::MessagingClient;
 use byway_transports::{Opened, Registry};
 use byway_wire::{Candidate, RecordBody, SignedTransportEntry};
@@ -18,7 +15,11 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
-use crate::{dataplane::Dataplane, driver::Driver, events::{Events, NodeEvent}};
+use crate::{
+    dataplane::Dataplane,
+    driver::Driver,
+    events::{Events, NodeEvent},
+};
 
 pub use keeper::Wanted;
 pub(crate) use table::{Live, Table};
@@ -98,12 +99,17 @@ impl Transports {
         let what = || format!("cannot open a {kind} transport to {}", peer.short());
         let mut candidates = known.to_vec();
         if candidates.is_empty() && kind.as_str() != "messaging" {
-            candidates = self.published_candidates(peer).await.map_err(|problem| problem.while_doing(what()))?;
+            candidates =
+                self.published_candidates(peer).await.map_err(|problem| problem.while_doing(what()))?;
         }
         let opened = self.inner.registry.open(kind, peer, &candidates).await;
         let opened = opened.map_err(|error| error.problem(what()))?;
         let added = self.add(opened);
-        if added { Ok(id) } else { Err(Problem::new(Code::Limit, what(), "the node holds as many as it may")) }
+        if added {
+            Ok(id)
+        } else {
+            Err(Problem::new(Code::Limit, what(), "the node holds as many as it may"))
+        }
     }
 
     async fn published_candidates(&self, peer: PublicKey) -> Result<Vec<Candidate>, Problem> {
@@ -111,10 +117,12 @@ impl Transports {
             Some(messaging) => {
                 let records = messaging.look_up(&[peer]).await?;
                 let bodies = records.into_iter().map(|signed| signed.record.body);
-                Ok(bodies.flat_map(|body| match body {
-                    RecordBody::Node { candidates, .. } => candidates,
-                    RecordBody::Server { .. } | RecordBody::Tombstone {} => Vec::new(),
-                }).collect())
+                Ok(bodies
+                    .flat_map(|body| match body {
+                        RecordBody::Node { candidates, .. } => candidates,
+                        RecordBody::Server { .. } | RecordBody::Tombstone {} => Vec::new(),
+                    })
+                    .collect())
             }
             None => Ok(Vec::new()),
         }
@@ -122,7 +130,7 @@ impl Transports {
 
     /// Takes a transport in and runs it. False if there is no room for it; a better one with the same id stays.
     fn add(&self, opened: Opened) -> bool {
-        let Opened { peer, entry, stream, address, dialled } = opened;
+        let Opened { peer, entry, stream, received, address, dialled } = opened;
         let inner = &self.inner;
         let waker = Arc::new(AtomicWaker::new());
         let stop = inner.stop.child_token();
@@ -143,7 +151,7 @@ impl Transports {
         drop(table);
         inner.events.publish(NodeEvent::TransportUp { peer, kind: kind.clone() });
         self.changed();
-        let driver = Driver::new(stream, slot, inner.dataplane.clone(), waker);
+        let driver = Driver::new(stream, received, slot, inner.dataplane.clone(), waker);
         // Measured before the first report, so that the finder can judge the transport from the beginning.
         inner.dataplane.ping_transport(slot);
         let transports = self.clone();

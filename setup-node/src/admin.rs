@@ -5,9 +5,10 @@ use byway_api::{
     setup_node::{DeleteRoute, GetRoute, GetSetupStats, ListRoutes, RouteView, SetupStats},
 };
 use byway_base::{Code, Problem, PublicKey, RouteId};
+use byway_clock::unix_now;
 use byway_http::server::{Call, Handle};
 
-use crate::{NodeCaller, clock::Clock, removal::remove, setups::Setups};
+use crate::{NodeCaller, removal::remove, setups::Setups};
 
 /// Answers administrators.
 pub(crate) struct Api<C> {
@@ -39,7 +40,7 @@ impl<C: NodeCaller> Handle<ListRoutes> for Api<C> {
             None => None,
         };
         let limit = page_limit(call.query.limit);
-        let (items, more) = self.setups.routes().list(after, limit, Clock::unix());
+        let (items, more) = self.setups.routes().list(after, limit, unix_now());
         let next = items.last().filter(|_| more).map(|view| view.id.to_string());
         Ok(Page { items, next })
     }
@@ -48,7 +49,7 @@ impl<C: NodeCaller> Handle<ListRoutes> for Api<C> {
 impl<C: NodeCaller> Handle<GetRoute> for Api<C> {
     async fn handle(&self, call: Call<GetRoute>) -> Result<RouteView, Problem> {
         self.check(call.caller)?;
-        self.setups.routes().get(call.path.id, Clock::unix()).ok_or_else(|| {
+        self.setups.routes().get(call.path.id, unix_now()).ok_or_else(|| {
             let what = format!("cannot show the route {}", call.path.id);
             Problem::new(Code::NotFound, what, "this setup node knows no route of this id")
         })

@@ -1,11 +1,9 @@
-//! The two clocks of the process, as the saga wants them.
+//! The clock of the sagas. Tests may stop it, as they may stop all timers of the runtime.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use byway_base::{Moment, UnixTime};
+use byway_base::Moment;
 use tokio::time::Instant;
 
-/// Monotonic time since the clock was made, and wall-clock time.
+/// Monotonic time since the clock was made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
     origin: Instant,
@@ -24,10 +22,5 @@ impl Clock {
     /// When a moment comes, for a timer.
     pub(crate) fn instant(&self, moment: Moment) -> Instant {
         self.origin + moment.since_origin()
-    }
-
-    /// The time on the wall. Before 1970 counts as 1970: every request then fails its check.
-    pub(crate) fn unix() -> UnixTime {
-        UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
     }
 }

@@ -14,6 +14,7 @@ use byway_base::{
     OverlayAddress, Port, PublicKey, RouteId, SecretKey, TransportId, TransportType,
     limits::ROUTE_REQUEST_TTL,
 };
+use byway_clock::unix_now;
 use byway_messaging_client::ALPN_SETUP;
 use byway_net::{Expect, Identity, quic::QuicProfile};
 use byway_setup::{CallFailure, Effect, Quotas, RuleBook, Surroundings};
@@ -123,7 +124,7 @@ impl Network {
             source: OverlayAddress { key: self.source(), port: Port(40_000) },
             destination: OverlayAddress { key: self.destination(), port: PORT },
             path: path_digest(&self.0.hops),
-            expires: Clock::unix().plus(ROUTE_REQUEST_TTL),
+            expires: unix_now().plus(ROUTE_REQUEST_TTL),
         };
         let signed = request.sign(&self.0.secrets[0]);
         let mut nodes = self.0.nodes.lock();
@@ -137,7 +138,7 @@ impl Network {
         let (book, rules) = nodes.get_mut(&node).expect("a node of the row");
         let labels = &mut Anything(&self.0.labels);
         let (reply, effects) =
-            book.handle(self.0.clock.now(), Clock::unix(), secret(200).public(), message, labels);
+            book.handle(self.0.clock.now(), unix_now(), secret(200).public(), message, labels);
         for effect in effects {
             match effect {
                 Effect::Install(_) => *rules += 1,

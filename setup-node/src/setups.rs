@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use byway_base::{Code, PublicKey, RouteId};
+use byway_clock::unix_now;
 use byway_service_kit::Check;
 use byway_setup::{Outcome, Saga};
 use byway_wire::{
@@ -119,7 +120,7 @@ impl<C: NodeCaller> Setups<C> {
         }
         let full = |full| Failure { code: Code::Limit, why: format!("{full}") };
         let permit = self.0.admission.admit(caller).map_err(full)?;
-        let unix = Clock::unix();
+        let unix = unix_now();
         let saga = Saga::new(self.0.clock.now(), unix, request.clone(), &hops, caller);
         if let Some(Outcome::Failed(failure)) = saga.outcome() {
             return Err(failure);

@@ -4,12 +4,11 @@
 //! the change stream. [`TransportDiscovery`] is the service; the registry itself is `byway-store`.
 
 mod api;
-mod clock;
 mod config;
 mod events;
 mod keeper;
 mod service;
 
-pub use clock::Clock;
+pub use byway_clock::Clock;
 pub use config::{Config, RawConfig, RawStore};
 pub use service::TransportDiscovery;

@@ -56,7 +56,7 @@ enum Action {
 
 pub(crate) async fn run(args: PathArgs, context: &Context) -> Result<ExitCode, Stop> {
     let Action::Show { peer, policy, k, why_not } = args.action;
-    let (policy, _) = policy.as_deref().map_or(Ok(Choice::Any), Choice::policy)?.into_parts();
+    let (policy, _) = Choice::read(policy.as_deref(), None)?.into_parts();
     let reply = context.node.call::<ShowPaths>((), (), PathsRequest { peer, policy, k, why_not }).await?;
     let names = match context.out.format {
         Format::Table => {

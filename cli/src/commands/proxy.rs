@@ -25,7 +25,7 @@ struct Serving {
 }
 
 pub(crate) async fn run(args: ProxyArgs, context: &Context) -> Result<ExitCode, Stop> {
-    let choice = args.policy.as_deref().map_or(Ok(Choice::Any), Choice::policy)?;
+    let choice = Choice::read(args.policy.as_deref(), None)?;
     context.log()?;
     // A node that is away is told now, not to the first client.
     context.node.call::<GetStatus>((), (), ()).await?;

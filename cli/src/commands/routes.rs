@@ -37,13 +37,14 @@ enum Action {
 
 pub(crate) async fn run(args: RoutesArgs, context: &Context) -> Result<ExitCode, Stop> {
     let list = args.action.map_or(args.list, |Action::Ls(list)| list);
+    let events = watch::begin(context, list.watch).await?;
     let reply = context.node.call::<ListRoutes>((), (), ()).await?;
     context.out.one(&reply, |paint| describe(&reply, paint))?;
-    if list.watch {
+    if let Some(events) = events {
         let wanted = |event: &LocalEvent| {
             matches!(event, LocalEvent::RouteSwitched { .. } | LocalEvent::RouteLost { .. })
         };
-        watch::follow(context, wanted).await?;
+        watch::follow(events, context, wanted).await?;
     }
     Ok(ExitCode::SUCCESS)
 }

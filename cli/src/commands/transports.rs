@@ -72,13 +72,14 @@ pub(crate) async fn run(args: TransportsArgs, context: &Context) -> Result<ExitC
 }
 
 async fn list(context: &Context, args: &ListArgs) -> Result<(), Stop> {
+    let events = watch::begin(context, args.watch).await?;
     let items = context.node.call::<ListLocalTransports>((), (), ()).await?.items;
     context.out.list(&items, |paint| table(&items).render(paint))?;
-    if args.watch {
+    if let Some(events) = events {
         let wanted = |event: &LocalEvent| {
             matches!(event, LocalEvent::TransportUp { .. } | LocalEvent::TransportDown { .. })
         };
-        watch::follow(context, wanted).await?;
+        watch::follow(events, context, wanted).await?;
     }
     Ok(())
 }

@@ -3,13 +3,22 @@
 use std::convert::Infallible;
 
 use byway_api::local::LocalEvent;
+use byway_app_sdk::Events;
 use byway_base::{Code, Problem};
 
 use crate::{context::Context, stop::Stop};
 
+/// Begins to watch if asked to: before the present state is read, so that no change falls between the two.
+pub(super) async fn begin(context: &Context, wanted: bool) -> Result<Option<Events>, Problem> {
+    if wanted { context.node.events().await.map(Some) } else { Ok(None) }
+}
+
 /// Prints the events that `wanted` picks, until the node ends.
-pub(super) async fn follow(context: &Context, wanted: fn(&LocalEvent) -> bool) -> Result<Infallible, Stop> {
-    let mut events = context.node.events().await?;
+pub(super) async fn follow(
+    mut events: Events,
+    context: &Context,
+    wanted: fn(&LocalEvent) -> bool,
+) -> Result<Infallible, Stop> {
     while let Some(event) = events.next().await? {
         if wanted(&event) || matches!(event, LocalEvent::Missed { .. }) {
             context.out.line(&event, || describe(&event))?;

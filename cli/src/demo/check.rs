@@ -75,16 +75,19 @@ impl Watcher for Progress {
 ///
 /// # Errors
 /// If the transfer breaks: then there is nothing to report.
-pub(super) async fn run(network: &mut Network, proxy: SocketAddr, progress: &impl Fn(&str)) -> Result<Report, Problem> {
+pub(super) async fn run(
+    network: &mut Network,
+    proxy: SocketAddr,
+    progress: &impl Fn(&str),
+) -> Result<Report, Problem> {
     let path_before = active_path(network)?;
     let mut events = events(network)?;
     let (bytes, mut came) = watch::channel(0);
     let (pauses, mut paused) = mpsc::unbounded_channel();
     let host = format!("{}.byway", bob(network));
     progress("sending 256 MiB from bob to alice through the proxy");
-    let transfer = tokio::spawn(async move {
-        download(proxy, &host, BYTES, &mut Progress { bytes, pauses }).await
-    });
+    let transfer =
+        tokio::spawn(async move { download(proxy, &host, BYTES, &mut Progress { bytes, pauses }).await });
     let mut killed_hop = String::new();
     let mut switch = None;
     // The sender goes with the transfer; its result says why.
@@ -102,7 +105,8 @@ pub(super) async fn run(network: &mut Network, proxy: SocketAddr, progress: &imp
         progress(&format!("killing {killed_server}"));
         server.kill();
     }
-    let download = transfer.await.map_err(|error| Problem::new(Code::Internal, "the download failed", error))??;
+    let download =
+        transfer.await.map_err(|error| Problem::new(Code::Internal, "the download failed", error))??;
     paused.close();
     let mut longest = [Duration::ZERO; 2];
     while let Some((bytes, pause)) = paused.recv().await {
@@ -179,8 +183,10 @@ impl Report {
         }
         let ms = |value: Option<f64>| value.map_or_else(|| "never".to_owned(), |ms| format!("{ms:.1} ms"));
         lines.push(format!("switch-over        {}", ms(self.switch_ms)));
-        lines.push(format!("longest pause      {:.1} ms after the hop, {:.1} ms after the server",
-            self.longest_pause_after_hop_ms, self.longest_pause_after_server_ms));
+        lines.push(format!(
+            "longest pause      {:.1} ms after the hop, {:.1} ms after the server",
+            self.longest_pause_after_hop_ms, self.longest_pause_after_server_ms
+        ));
         lines.push(format!("throughput         {:.0} MB/s", self.throughput_mb_s));
         lines.push(if self.ok { "all held".to_owned() } else { "NOT everything held".to_owned() });
         lines.join("\n")
@@ -192,7 +198,8 @@ fn bob(network: &Network) -> String {
 }
 
 fn session(network: &Network) -> Result<SessionInfo, Problem> {
-    let missing = || Problem::new(Code::RouteLost, "cannot check the network", "alice has no session with bob");
+    let missing =
+        || Problem::new(Code::RouteLost, "cannot check the network", "alice has no session with bob");
     let sessions = network.node("alice").ok_or_else(missing)?.sessions();
     let to_bob = |info: &SessionInfo| Some(info.to.key) == network.key("bob") && info.to.port == site::PORT;
     sessions.into_iter().find(to_bob).ok_or_else(missing)

@@ -72,7 +72,10 @@ async fn happened(events: &mut Receiver<NodeEvent>, network: &Network) -> String
     loop {
         match events.recv().await {
             Ok(NodeEvent::RouteSwitched { reason: Some(reason), .. }) => {
-                return format!("the route broke ({reason}); alice goes on over the spare\n{}", show::routes(network));
+                return format!(
+                    "the route broke ({reason}); alice goes on over the spare\n{}",
+                    show::routes(network)
+                );
             }
             Ok(NodeEvent::RouteLost { reason, .. }) => {
                 return format!("the last route broke ({reason}); alice looks for another");

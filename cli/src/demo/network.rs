@@ -45,7 +45,11 @@ impl Network {
     ///
     /// # Errors
     /// What did not come up within `within`.
-    pub async fn start(directory: &Path, within: Duration, progress: &impl Fn(&str)) -> Result<Self, Problem> {
+    pub async fn start(
+        directory: &Path,
+        within: Duration,
+        progress: &impl Fn(&str),
+    ) -> Result<Self, Problem> {
         let deadline = Instant::now() + within;
         progress("starting the control plane");
         let services = Services::start(directory).await?;
@@ -113,7 +117,9 @@ impl Network {
                 sleep(LOOK_AGAIN).await;
             }
         };
-        timeout_at(deadline, known).await.map_err(|_| not_ready("the route finder does not know both paths".to_owned()))
+        timeout_at(deadline, known)
+            .await
+            .map_err(|_| not_ready("the route finder does not know both paths".to_owned()))
     }
 
     /// The node of a name.

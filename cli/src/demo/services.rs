@@ -32,7 +32,11 @@ pub struct Running {
 
 impl Running {
     /// Starts a service with the settings of a fresh installation, but for `settings`.
-    pub async fn start<S: Service>(name: &str, directory: &Path, settings: &[(&str, String)]) -> Result<Self, Problem> {
+    pub async fn start<S: Service>(
+        name: &str,
+        directory: &Path,
+        settings: &[(&str, String)],
+    ) -> Result<Self, Problem> {
         let data_dir = directory.join(name).display().to_string();
         let loader = Loader::new(S::NAME).flag("data_dir", data_dir).flag("listen", "127.0.0.1:0");
         let loader = settings.iter().fold(loader, |loader, (key, value)| loader.flag(*key, value.clone()));
@@ -41,7 +45,9 @@ impl Running {
         let service = S::bind(config).await?;
         let (health, key) = (service.health(), service.identity());
         let address = service.addresses().iter().find_map(|(_, address)| address.parse().ok());
-        let address = address.ok_or_else(|| Problem::new(Code::Internal, "cannot start the demonstration", "a service has no address"))?;
+        let address = address.ok_or_else(|| {
+            Problem::new(Code::Internal, "cannot start the demonstration", "a service has no address")
+        })?;
         let shutdown = Shutdown::new(DRAIN);
         let task = tokio::spawn(service.serve(shutdown.clone()));
         Ok(Self { name: name.to_owned(), key, address, health, shutdown, task })
@@ -128,13 +134,15 @@ impl Services {
 
     /// Every service.
     pub fn all(&self) -> impl Iterator<Item = &Running> {
-        let single = [&self.transport_discovery, &self.messaging_discovery, &self.route_finder, &self.setup_node];
+        let single =
+            [&self.transport_discovery, &self.messaging_discovery, &self.route_finder, &self.setup_node];
         single.into_iter().chain(&self.messaging_servers)
     }
 
     /// Ends all of them.
     pub async fn stop(self) {
-        let Self { transport_discovery, route_finder, setup_node, messaging_discovery, messaging_servers } = self;
+        let Self { transport_discovery, route_finder, setup_node, messaging_discovery, messaging_servers } =
+            self;
         tokio::join!(setup_node.stop(), route_finder.stop());
         for server in messaging_servers {
             server.stop().await;

@@ -40,11 +40,17 @@ pub(super) trait Watcher {
 ///
 /// # Errors
 /// If the transfer breaks or stands still; whatever came until then is not a result.
-pub(super) async fn download(proxy: SocketAddr, host: &str, count: u64, watcher: &mut impl Watcher) -> Result<Download, Problem> {
+pub(super) async fn download(
+    proxy: SocketAddr,
+    host: &str,
+    count: u64,
+    watcher: &mut impl Watcher,
+) -> Result<Download, Problem> {
     let failed = |why: &dyn std::fmt::Display| Problem::new(Code::CheckFailed, "the download failed", why);
     let socks = timeout(STALL, Socks5Stream::connect(proxy, (host, super::site::PORT.0))).await;
     let socks = socks.map_err(|_| failed(&"the proxy did not answer"))?.map_err(|error| failed(&error))?;
-    let (mut client, connection) = http1::handshake(TokioIo::new(socks)).await.map_err(|error| failed(&error))?;
+    let (mut client, connection) =
+        http1::handshake(TokioIo::new(socks)).await.map_err(|error| failed(&error))?;
     let connection = tokio::spawn(connection);
     let request = Request::get(format!("/bytes/{count}")).header("host", host).body(Empty::<Bytes>::new());
     let request = request.map_err(|error| failed(&error))?;

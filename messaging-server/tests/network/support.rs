@@ -76,7 +76,14 @@ impl Server {
             limits: start.limits,
             key_file: "unused".into(),
         };
-        let server = MessagingServer::bind_with(config, secret(n), start.directory).await.unwrap();
+        let server = loop {
+            match MessagingServer::bind_with(config.clone(), secret(n), start.directory.clone()).await {
+                Ok(server) => break server,
+                // A killed server's port is free only once its last task is gone.
+                Err(problem) if problem.code == Code::Bind => tokio::task::yield_now().await,
+                Err(problem) => panic!("{problem}"),
+            }
+        };
         let address = server.addresses()[0].1.parse().unwrap();
         let (shutdown, health) = (Shutdown::new(LONG), server.health());
         let task = tokio::spawn(server.serve(shutdown.clone()));

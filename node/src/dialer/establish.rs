@@ -7,12 +7,13 @@ use byway_base::{
     Code, OverlayAddress, Policy, Port, Problem, PublicKey, RouteId, TransportId, TransportType,
     limits::ROUTE_REQUEST_TTL,
 };
+use byway_clock::unix_now;
 use byway_wire::{Hop, RouteRequest, route_request::path_digest};
 use parking_lot::Mutex;
 use tracing::debug;
 
 use super::{Dialer, Kept, PathChoice};
-use crate::{group::Group, session::Session, setup::unix_now};
+use crate::{group::Group, session::Session};
 
 /// Paths asked for beyond the routes wanted, in case that some can no longer be installed.
 const MORE_PATHS: usize = 2;
@@ -73,7 +74,11 @@ impl Dialer {
         let parts = &self.inner.parts;
         let paths = self.first_paths(to.key, &choice).await?;
         let Some((port, group)) = parts.groups.begin() else {
-            return Err(Problem::new(Code::Limit, "cannot begin a session", "the node has as many as it may"));
+            return Err(Problem::new(
+                Code::Limit,
+                "cannot begin a session",
+                "the node has as many as it may",
+            ));
         };
         let begun = self.begin_over(to, port, group.clone(), &paths).await;
         let (session, route, established) = match begun {
@@ -144,7 +149,10 @@ impl Dialer {
         let result = parts.setup_nodes.establish(&request, &hops).await;
         let installed = result.and_then(|()| {
             let why = "it was gone as soon as it was there";
-            parts.dataplane.key_of(&route).ok_or_else(|| Problem::new(Code::RouteLost, "cannot use the route", why))
+            parts
+                .dataplane
+                .key_of(&route)
+                .ok_or_else(|| Problem::new(Code::RouteLost, "cannot use the route", why))
         });
         match installed {
             Ok(key) => {
@@ -172,7 +180,11 @@ impl Dialer {
     }
 
     /// The paths for spares and replacements, best first. An exact path without a policy may only be built anew.
-    pub(super) async fn further_paths(&self, to: PublicKey, choice: &PathChoice) -> Result<Vec<PathView>, Problem> {
+    pub(super) async fn further_paths(
+        &self,
+        to: PublicKey,
+        choice: &PathChoice,
+    ) -> Result<Vec<PathView>, Problem> {
         let paths = &self.inner.parts.paths;
         match (choice.policy()?, &choice.exact) {
             (Some(policy), _) => {
@@ -189,7 +201,8 @@ impl Dialer {
             return None;
         }
         self.inner.parts.transports.with_table(|table| {
-            let (id, live) = table.iter().find(|(_, l)| l.peer == to && policy.allows_type(&l.entry.entry.kind))?;
+            let (id, live) =
+                table.iter().find(|(_, l)| l.peer == to && policy.allows_type(&l.entry.entry.kind))?;
             let hop = byway_api::route_finder::HopView {
                 transport: *id,
                 from: self.inner.parts.secret.public(),
@@ -206,7 +219,12 @@ impl Dialer {
 fn is_worth_another_path(code: Code) -> bool {
     !matches!(
         code,
-        Code::NoListener | Code::Denied | Code::BadSignature | Code::ClockSkew | Code::SetupUnreachable | Code::Limit
+        Code::NoListener
+            | Code::Denied
+            | Code::BadSignature
+            | Code::ClockSkew
+            | Code::SetupUnreachable
+            | Code::Limit
     )
 }
 

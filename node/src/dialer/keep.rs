@@ -76,13 +76,20 @@ impl Dialer {
                     if let Some(reason) = reason {
                         info!(peer = %kept.session.to.key.short(), ?from, ?to, %reason, "route switched");
                     }
-                    self.inner.parts.events.publish(NodeEvent::RouteSwitched { peer: kept.session.to, from, to, reason });
+                    self.inner.parts.events.publish(NodeEvent::RouteSwitched {
+                        peer: kept.session.to,
+                        from,
+                        to,
+                        reason,
+                    });
                 }
                 GroupEvent::Broken { reason } => {
                     info!(peer = %kept.session.to.key.short(), %reason, "no route left");
                     self.inner.parts.events.publish(NodeEvent::RouteLost { peer: kept.session.to, reason });
                 }
-                GroupEvent::Silent { route } => self.inner.parts.dataplane.remove_route(&route, Reason::Silent),
+                GroupEvent::Silent { route } => {
+                    self.inner.parts.dataplane.remove_route(&route, Reason::Silent)
+                }
             }
         }
         let live: BTreeSet<_> = kept.session.group.view().into_iter().map(|view| view.route).collect();
@@ -118,7 +125,8 @@ impl Kept {
     fn in_use(&self) -> (BTreeSet<PublicKey>, BTreeSet<TransportId>) {
         let routes = self.routes.lock();
         let nodes = routes.values().flat_map(|route| route.intermediates().copied()).collect();
-        let transports = routes.values().flat_map(|route| route.hops.iter().map(|hop| hop.transport)).collect();
+        let transports =
+            routes.values().flat_map(|route| route.hops.iter().map(|hop| hop.transport)).collect();
         (nodes, transports)
     }
 }

@@ -4,7 +4,8 @@ use byway_api::{
     Event,
     local::{
         CloseTransport, GetStatus, ListLocalTransports, ListRoutes, LocalEvent, LocalRoutes, LocalTransport,
-        LocalTransports, OpenTransport, PingReply, Resolve, ResolveReply, SendPing, ShowPaths, Status, WatchEvents,
+        LocalTransports, OpenTransport, PingReply, Resolve, ResolveReply, SendPing, ShowPaths, Status,
+        WatchEvents,
     },
     route_finder::FindReply,
 };
@@ -42,7 +43,11 @@ impl Handle<OpenTransport> for Api {
         let id = self.node.open_transport(&call.body.kind, peer).await?;
         let found = self.node.transports().into_iter().find(|info| info.id == id);
         found.map(|info| views::transport(&info, &self.node)).ok_or_else(|| {
-            Problem::new(Code::TransportDown, "cannot keep the transport", "it was lost as soon as it was open")
+            Problem::new(
+                Code::TransportDown,
+                "cannot keep the transport",
+                "it was lost as soon as it was open",
+            )
         })
     }
 }

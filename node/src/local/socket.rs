@@ -41,7 +41,8 @@ pub(crate) async fn serve(
     let router = endpoints.merge(streams::router(api));
     let path = path.to_owned();
     Ok(async move {
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await {
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+        {
             warn!(%error, "the local API ended");
         }
         // Somebody else may have removed it.

@@ -52,7 +52,8 @@ impl From<Problem> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response<Body> {
-        let status = StatusCode::from_u16(self.0.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(self.0.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         (status, Json(ProblemDetails::from(self.0))).into_response()
     }
 }
@@ -70,7 +71,8 @@ async fn dial(State(api): State<Arc<Api>>, mut request: Request) -> Result<Respo
     let upgrade = upgrade_of(&mut request)?;
     let body = axum::body::to_bytes(request.into_body(), DIAL_REQUEST_MAX).await;
     let body = body.map_err(|error| usage("cannot read the request", error))?;
-    let wanted: DialRequest = serde_json::from_slice(&body).map_err(|error| usage("cannot read the request", error))?;
+    let wanted: DialRequest =
+        serde_json::from_slice(&body).map_err(|error| usage("cannot read the request", error))?;
     let key = api.node.resolve(&wanted.peer)?;
     let choice = api.choice(wanted.policy.as_deref(), wanted.path)?;
     let (stream, routes) = api.node.dial(OverlayAddress { key, port: wanted.port }, choice).await?;
@@ -139,7 +141,8 @@ async fn carry(upgrade: OnUpgrade, mut stream: OverlayStream) {
         Ok(upgraded) => TokioIo::new(upgraded),
         Err(error) => return debug!(%error, "a local connection was not upgraded"),
     };
-    if let Err(error) = copy_bidirectional_with_sizes(&mut local, &mut stream, COPY_BUFFER, COPY_BUFFER).await {
+    if let Err(error) = copy_bidirectional_with_sizes(&mut local, &mut stream, COPY_BUFFER, COPY_BUFFER).await
+    {
         debug!(%error, "a local stream broke");
     }
 }

@@ -1,8 +1,7 @@
 //! The node's values in the words of the local API.
 
 use byway_api::local::{
-    InstalledRouteView, LocalEvent, LocalTransport, MessagingView, SessionView, Status,
-    StatusProblem,
+    InstalledRouteView, LocalEvent, LocalTransport, MessagingView, SessionView, Status, StatusProblem,
 };
 use byway_base::Code;
 use byway_messaging_client::ServerState;
@@ -55,7 +54,9 @@ pub(super) fn installed(view: &byway_routing::RouteView) -> InstalledRouteView {
 pub(super) fn event(event: NodeEvent) -> LocalEvent {
     match event {
         NodeEvent::TransportUp { peer, kind } => LocalEvent::TransportUp { peer, transport_type: kind },
-        NodeEvent::TransportDown { peer, kind, why } => LocalEvent::TransportDown { peer, transport_type: kind, why },
+        NodeEvent::TransportDown { peer, kind, why } => {
+            LocalEvent::TransportDown { peer, transport_type: kind, why }
+        }
         NodeEvent::RouteSwitched { peer, from, to, reason } => {
             LocalEvent::RouteSwitched { peer, from, to, why: reason.map(|reason| reason.to_string()) }
         }

@@ -36,10 +36,16 @@ impl SetupNodes {
         let mut last = "`trusted_setup_nodes` is empty".to_owned();
         for node in &self.trusted {
             match timeout(SETUP_TIMEOUT, self.ask(*node, &bytes)).await {
-                Ok(Ok(Reply::Failed { failure })) => return Err(Problem::new(failure.code, what, failure.why)),
+                Ok(Ok(Reply::Failed { failure })) => {
+                    return Err(Problem::new(failure.code, what, failure.why));
+                }
                 Ok(Ok(Reply::Done {})) => return Ok(()),
                 Ok(Ok(Reply::Reserved { .. })) => {
-                    return Err(Problem::new(Code::Protocol, what, "the setup node gave another answer than asked for"));
+                    return Err(Problem::new(
+                        Code::Protocol,
+                        what,
+                        "the setup node gave another answer than asked for",
+                    ));
                 }
                 Ok(Err(Unanswered(why))) => last = format!("{}: {why}", node.short()),
                 // It may have been installed; the request's route is abandoned, never used, so its lease ends it.

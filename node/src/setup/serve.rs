@@ -37,7 +37,12 @@ async fn serve_connection(peer: PublicKey, connection: Connection, obedience: Ar
     }
 }
 
-async fn serve_stream(peer: PublicKey, mut send: SendStream, mut receive: RecvStream, obedience: Arc<Obedience>) {
+async fn serve_stream(
+    peer: PublicKey,
+    mut send: SendStream,
+    mut receive: RecvStream,
+    obedience: Arc<Obedience>,
+) {
     let exchange = async {
         let bytes = receive.read_to_end(SETUP_MESSAGE_MAX).await.map_err(|error| error.to_string())?;
         let reply = match decode_message::<NodeMessage>(&bytes) {

@@ -12,6 +12,7 @@ use byway_base::{
     Code, Problem, PublicKey, SecretKey,
     limits::{HTTP_EVENT_MAX, HTTP_REPLY_MAX, HTTP_TIMEOUT, STREAM_KEEPALIVE},
 };
+use byway_clock::unix_now;
 use futures_util::stream::BoxStream;
 use http::{
     HeaderValue,
@@ -19,11 +20,8 @@ use http::{
 };
 use reqwest::{Request, Response, Url};
 
-use crate::{
-    clock,
-    signature::{
-        CONTENT_DIGEST, NONCE, ReplyContext, Target, content_digest, fresh_nonce, sign_request, verify_reply,
-    },
+use crate::signature::{
+    CONTENT_DIGEST, NONCE, ReplyContext, Target, content_digest, fresh_nonce, sign_request, verify_reply,
 };
 
 /// How long a stream may be silent: three of its keep-alive comments lost.
@@ -192,7 +190,7 @@ impl Client {
                     "the client has no key to sign with",
                 )
             })?;
-            headers.extend(sign_request(secret, &target, &json, clock::now(), &fresh_nonce()));
+            headers.extend(sign_request(secret, &target, &json, unix_now(), &fresh_nonce()));
         }
         let reply = self.service.is_some().then(|| {
             headers.insert(NONCE, nonce.clone());

@@ -6,6 +6,5 @@
 
 mod authority;
 pub mod client;
-mod clock;
 pub mod server;
 pub mod signature;

@@ -18,6 +18,7 @@ use byway_base::{
         HTTP_TIMEOUT,
     },
 };
+use byway_clock::unix_now;
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +26,7 @@ pub use answer::problem_response;
 pub use call::{Call, EventStream, Handle, Watch};
 pub use list::HandleAll;
 
-use crate::{authority::Authorities, clock, signature::RequestVerifier};
+use crate::{authority::Authorities, signature::RequestVerifier};
 
 /// A service that is about to listen. It does not compile until every endpoint of the service is handled:
 ///
@@ -148,7 +149,7 @@ impl<S: Service> Server<S> {
     /// The service as a router, for a listener other than TCP. Its streams end on `shutdown`.
     pub fn router(self, shutdown: CancellationToken) -> Router {
         let context = Arc::new(Context {
-            verifier: RequestVerifier::new(self.authorities, clock::now()),
+            verifier: RequestVerifier::new(self.authorities, unix_now()),
             secret: self.secret,
             streams: Arc::new(Semaphore::new(self.limits.streams)),
             limits: self.limits,

@@ -6,12 +6,12 @@ use byway_base::{
     Code, Problem,
     limits::{HTTP_TIMEOUT, RECORD_RENEW},
 };
+use byway_clock::unix_now;
 use byway_messaging::ServerInfo;
 use byway_net::Backoff;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::{
-    clock::unix_time,
     directory::Directory,
     hub::Hub,
     status::{Board, DIRECTORY},
@@ -40,7 +40,7 @@ async fn ask(hub: &Hub, directory: &dyn Directory) -> Result<(), Problem> {
     let answer = timeout(HTTP_TIMEOUT, directory.servers()).await;
     let records = answer
         .map_err(|_| Problem::new(Code::Timeout, "messaging discovery did not answer", "too slow"))??;
-    let now = unix_time();
+    let now = unix_now();
     let valid = records.into_iter().filter(|record| record.verify(now).is_ok());
     let infos: Vec<_> = valid
         .filter_map(|signed| ServerInfo::discovered(signed.record.subject, &signed.record.body))

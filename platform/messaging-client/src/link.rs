@@ -14,12 +14,12 @@ use std::{
 use bytes::BytesMut;
 use byway_base::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, TRANSPORT_PING_INTERVAL, TRANSPORT_SILENCE};
 use byway_messaging::KeyMemo;
-use byway_net::{Expect, tcp, virtual_path::WakerSlot};
+use byway_net::{Expect, TlsPipe, tcp, virtual_path::WakerSlot};
 use byway_wire::messaging::Frame;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::{alpn::ALPN_SERVER, config::ServerAddress, hub::Hub, pipe::TlsPipe};
+use crate::{alpn::ALPN_SERVER, config::ServerAddress, hub::Hub};
 
 pub(crate) use gate::Gate;
 pub(crate) use queue::SendQueue;

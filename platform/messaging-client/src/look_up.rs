@@ -6,11 +6,11 @@ use byway_base::{
     Code, Problem, PublicKey, UnixTime,
     limits::{HTTP_TIMEOUT, RECORD_BATCH},
 };
+use byway_clock::unix_now;
 use byway_wire::SignedRecord;
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
-    clock::unix_time,
     directory::Directory,
     hub::Hub,
     status::{Board, DIRECTORY},
@@ -86,7 +86,7 @@ impl Answer {
         match self.records {
             Ok(records) => {
                 board.set(DIRECTORY, None);
-                let unix = unix_time();
+                let unix = unix_now();
                 for record in &records {
                     missing.remove(&record.record.subject);
                     let valid_for = UnixTime(record.record.expires.0.max(unix.0)).abs_diff(unix);
@@ -114,7 +114,7 @@ pub(crate) async fn fetch(
     let answer = answer
         .map_err(|_| Problem::new(Code::Timeout, what, format!("no answer within {HTTP_TIMEOUT:?}")))?;
     let mut records = answer.map_err(|problem| problem.while_doing(what))?;
-    let now = unix_time();
+    let now = unix_now();
     records.retain(|record| asked.contains(&record.record.subject) && record.verify(now).is_ok());
     Ok(records)
 }

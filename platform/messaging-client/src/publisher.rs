@@ -6,6 +6,7 @@ use byway_base::{
     Code, Problem, SecretKey,
     limits::{HTTP_TIMEOUT, RECORD_RENEW, RECORD_TTL},
 };
+use byway_clock::{unix_millis, unix_now};
 use byway_net::Backoff;
 use byway_wire::{Record, RecordBody};
 use tokio::{
@@ -14,10 +15,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    clock::{unix_millis, unix_time},
-    directory::Directory,
-};
+use crate::directory::Directory;
 
 /// Publishes the subject's record whenever what it says changes, and again before it expires; at the end a tombstone in
 /// its place. Of use to clients and to messaging servers alike.
@@ -77,7 +75,7 @@ impl Publisher {
     async fn publish(&mut self, body: RecordBody) -> bool {
         // Milliseconds grow across restarts too, without anything being stored.
         self.sequence = unix_millis().max(self.sequence + 1);
-        let expires = unix_time().plus(RECORD_TTL);
+        let expires = unix_now().plus(RECORD_TTL);
         let record = Record { subject: self.secret.public(), sequence: self.sequence, expires, body };
         let answer = timeout(HTTP_TIMEOUT, self.directory.publish(record.sign(&self.secret))).await;
         let problem = match answer {

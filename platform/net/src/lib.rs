@@ -7,9 +7,11 @@
 
 pub mod backoff;
 pub mod identity;
+mod pipe;
 pub mod quic;
 pub mod tcp;
 pub mod virtual_path;
 
 pub use backoff::Backoff;
 pub use identity::{Expect, Identity, IdentityError, peer_key, quinn_peer_key};
+pub use pipe::TlsPipe;

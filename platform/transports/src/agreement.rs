@@ -1,21 +1,20 @@
 //! Both edges sign the transport's entry before packets flow.
 
-use std::{io, time::SystemTime};
+use std::io;
 
+use bytes::BytesMut;
 use byway_base::{
-    PublicKey, SecretKey, TransportType, UnixTime,
+    PublicKey, SecretKey, TransportType,
     limits::{CLOCK_SKEW, HANDSHAKE_TIMEOUT},
 };
+use byway_clock::unix_now;
 use byway_wire::{
     SignedTransportEntry, TransportEntry, decode_whole, encode,
     link::{AGREE_BYTES, Agree, OFFER_BYTES, Offer, VERSION},
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    time::timeout,
-};
+use tokio::time::timeout;
 
-use crate::transport_type::LinkStream;
+use crate::stream::{LinkStream, read_exact, write_all};
 
 /// Why two edges did not agree.
 #[derive(Debug, thiserror::Error)]
@@ -47,32 +46,32 @@ pub(crate) enum Side {
     Acceptor,
 }
 
-/// Exchanges signatures over the entry. The result verifies.
+/// Exchanges signatures over the entry, which then verifies. Gives also what has arrived beyond the exchange.
 pub(crate) async fn agree(
     stream: &mut LinkStream,
     side: Side,
     secret: &SecretKey,
     peer: PublicKey,
     kind: &TransportType,
-) -> Result<SignedTransportEntry, AgreementError> {
+) -> Result<(SignedTransportEntry, BytesMut), AgreementError> {
     let own = secret.public();
     if own == peer {
         return Err(AgreementError::Oneself);
     }
+    let mut received = BytesMut::new();
     let exchange = async {
         let entry_at = |issued| TransportEntry::new(own, peer, kind.clone(), issued);
         let (entry, theirs) = match side {
             Side::Dialler => {
                 let entry = entry_at(unix_now());
                 let offer = Offer { version: VERSION, issued: entry.issued, signature: entry.sign(secret) };
-                stream.write_all(&encode(&offer)).await?;
-                stream.flush().await?;
-                let agree: Agree = read(stream, &mut [0; AGREE_BYTES]).await?;
+                write_all(stream, &encode(&offer)).await?;
+                let agree: Agree = read(stream, &mut received, AGREE_BYTES).await?;
                 check_version(agree.version)?;
                 (entry, agree.signature)
             }
             Side::Acceptor => {
-                let offer: Offer = read(stream, &mut [0; OFFER_BYTES]).await?;
+                let offer: Offer = read(stream, &mut received, OFFER_BYTES).await?;
                 check_version(offer.version)?;
                 if offer.issued.abs_diff(unix_now()) > CLOCK_SKEW {
                     return Err(AgreementError::Skew);
@@ -84,24 +83,23 @@ pub(crate) async fn agree(
         let signed = entry.with_signatures(&own, signature, theirs);
         signed.verify().map_err(|_| AgreementError::Signature)?;
         if side == Side::Acceptor {
-            stream.write_all(&encode(&Agree { version: VERSION, signature })).await?;
-            stream.flush().await?;
+            write_all(stream, &encode(&Agree { version: VERSION, signature })).await?;
         }
         Ok(signed)
     };
-    timeout(HANDSHAKE_TIMEOUT, exchange).await.map_err(|_| AgreementError::Timeout)?
+    let signed = timeout(HANDSHAKE_TIMEOUT, exchange).await.map_err(|_| AgreementError::Timeout)??;
+    Ok((signed, received))
 }
 
-async fn read<T: byway_wire::Wire>(stream: &mut LinkStream, buffer: &mut [u8]) -> Result<T, AgreementError> {
-    stream.read_exact(buffer).await?;
-    decode_whole(buffer).map_err(|_| AgreementError::Version)
+async fn read<T: byway_wire::Wire>(
+    stream: &mut LinkStream,
+    received: &mut BytesMut,
+    count: usize,
+) -> Result<T, AgreementError> {
+    let bytes = read_exact(stream, received, count).await?;
+    decode_whole(&bytes).map_err(|_| AgreementError::Version)
 }
 
 fn check_version(version: u8) -> Result<(), AgreementError> {
     if version == VERSION { Ok(()) } else { Err(AgreementError::Version) }
-}
-
-fn unix_now() -> UnixTime {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    UnixTime(since.map_or(0, |since| since.as_secs()))
 }

@@ -8,9 +8,11 @@
 mod agreement;
 mod messaging;
 mod registry;
+mod stream;
 mod tcp;
 mod transport_type;
 
 pub use agreement::AgreementError;
-pub use registry::{Opened, OpenError, Registry, TYPES, TypeRow};
-pub use transport_type::{Context, DialError, Link, LinkSink, LinkStream, Opener, Stream};
+pub use registry::{OpenError, Opened, Registry, TYPES, TypeRow};
+pub use stream::{LinkStream, PacketStream};
+pub use transport_type::{Context, DialError, Link, LinkSink, Opener};

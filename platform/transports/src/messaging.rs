@@ -8,7 +8,10 @@ use futures_util::{FutureExt, future::BoxFuture};
 use quinn::{Connection, ConnectionError, RecvStream, SendStream};
 use tokio::{task::JoinSet, time::timeout};
 
-use crate::transport_type::{Context, DialError, Link, LinkSink, Opener};
+use crate::{
+    stream::QuicPipe,
+    transport_type::{Context, DialError, Link, LinkSink, Opener},
+};
 
 /// The first byte of a stream that becomes a transport: QUIC shows a stream to the peer only once it carries data.
 const OPENING: u8 = 1;
@@ -45,7 +48,10 @@ async fn accept_streams(peer: PublicKey, connection: Connection, sink: LinkSink)
     while let Ok((send, mut receive)) = connection.accept_bi().await {
         let mut opening = [0];
         let read = timeout(HANDSHAKE_TIMEOUT, receive.read_exact(&mut opening)).await;
-        if matches!(read, Ok(Ok(()))) && opening == [OPENING] && sink.send(link(peer, send, receive)).await.is_err() {
+        if matches!(read, Ok(Ok(())))
+            && opening == [OPENING]
+            && sink.send(link(peer, send, receive)).await.is_err()
+        {
             break;
         }
     }
@@ -69,5 +75,5 @@ impl Opener for Messaging {
 }
 
 fn link(peer: PublicKey, send: SendStream, receive: RecvStream) -> Link {
-    Link { peer, address: "through messaging".to_owned(), stream: Box::new(tokio::io::join(receive, send)) }
+    Link { peer, address: "through messaging".to_owned(), stream: Box::new(QuicPipe { send, receive }) }
 }

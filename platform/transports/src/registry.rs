@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc};
 
+use bytes::BytesMut;
 use byway_base::{
     Code, Problem, PublicKey, SecretKey, TransportType,
     limits::{HANDSHAKES_AT_ONCE, RECORD_ENTRIES},
@@ -13,8 +14,10 @@ use tracing::debug;
 
 use crate::{
     agreement::{AgreementError, Side, agree},
-    messaging, tcp,
-    transport_type::{Context, DialError, Link, LinkSink, LinkStream, Opener},
+    messaging,
+    stream::LinkStream,
+    tcp,
+    transport_type::{Context, DialError, Link, LinkSink, Opener},
 };
 
 /// Starts a type: gives its opener, or none if this node cannot have such transports.
@@ -40,6 +43,8 @@ pub struct Opened {
     pub entry: SignedTransportEntry,
     /// The bytes.
     pub stream: LinkStream,
+    /// What has arrived already beyond the agreement: the first packets.
+    pub received: BytesMut,
     /// Where the peer is, for people.
     pub address: String,
     /// Whether this node opened it.
@@ -118,10 +123,11 @@ impl Registry {
     ) -> Result<Opened, OpenError> {
         let opener = self.inner.openers.get(kind).ok_or_else(|| OpenError::UnknownType(kind.clone()))?;
         let of_type = candidates.iter().filter(|candidate| candidate.kind == *kind);
-        let addresses: Vec<SocketAddr> = of_type.map(|candidate| candidate.address).take(RECORD_ENTRIES).collect();
+        let addresses: Vec<SocketAddr> =
+            of_type.map(|candidate| candidate.address).take(RECORD_ENTRIES).collect();
         let Link { peer, mut stream, address } = opener.dial(peer, &addresses).await?;
-        let entry = agree(&mut stream, Side::Dialler, &self.inner.secret, peer, kind).await?;
-        Ok(Opened { peer, entry, stream, address, dialled: true })
+        let (entry, received) = agree(&mut stream, Side::Dialler, &self.inner.secret, peer, kind).await?;
+        Ok(Opened { peer, entry, stream, received, address, dialled: true })
     }
 
     /// Where this node accepts transports, for its contact record.
@@ -157,8 +163,8 @@ async fn agree_with_diallers(
         let (secret, kind, accepted) = (secret.clone(), kind.clone(), accepted.clone());
         running.spawn(async move {
             match agree(&mut stream, Side::Acceptor, &secret, peer, &kind).await {
-                Ok(entry) => {
-                    let opened = Opened { peer, entry, stream, address, dialled: false };
+                Ok((entry, received)) => {
+                    let opened = Opened { peer, entry, stream, received, address, dialled: false };
                     // The receiver is gone only when the node stops.
                     let _ = accepted.send(opened).await;
                 }

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use byway_base::{PublicKey, limits::CONNECT_TIMEOUT};
 use byway_net::{
-    Expect, Identity,
+    Expect, Identity, TlsPipe,
     tcp::{self, TlsConnection, TlsListener},
 };
 use futures_util::{FutureExt, future::BoxFuture};
@@ -73,6 +73,6 @@ impl Opener for Tcp {
 }
 
 fn link(connection: TlsConnection) -> Link {
-    let TlsConnection { peer, address, stream, .. } = connection;
-    Link { peer, address: address.to_string(), stream: Box::new(stream) }
+    let (peer, address) = (connection.peer, connection.address.to_string());
+    Link { peer, address, stream: Box::new(TlsPipe::new(connection)) }
 }

@@ -6,18 +6,9 @@ use byway_base::{Code, Problem, PublicKey};
 use byway_messaging_client::{ConnectError as MessagingError, MessagingClient};
 use byway_net::{Identity, tcp::ConnectError};
 use futures_util::future::BoxFuture;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    sync::mpsc,
-};
+use tokio::sync::mpsc;
 
-/// A byte stream that packets can flow over.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {}
-
-/// Any such stream.
-pub type LinkStream = Box<dyn Stream>;
+use crate::stream::LinkStream;
 
 /// An authenticated stream to a node, before the edges agreed on the entry.
 pub struct Link {

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use byway_base::{
     RoutingId,
     limits::{CREDIT_GRANT_STEP, CREDIT_WINDOW, DATAGRAM_QUEUE},
 };
 use byway_wire::{Kind, Reason};
-use bytes::Bytes;
 
 /// What a packet costs beside its payload, bytes: about the memory of its place in a queue, so that a flood of empty
 /// packets is bounded by credit as well.

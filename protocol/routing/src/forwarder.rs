@@ -131,7 +131,8 @@ impl Forwarder {
         let Some(link) = self.links.get_mut(slot.0) else { return };
         link.dead = true;
         let flows = link.incoming.values().chain(link.outgoing.values());
-        let routes: BTreeSet<usize> = flows.filter_map(|flow| self.flows.get(*flow)).map(|f| f.route).collect();
+        let routes: BTreeSet<usize> =
+            flows.filter_map(|flow| self.flows.get(*flow)).map(|f| f.route).collect();
         for route in routes {
             self.end_route(route, Reason::TransportLost);
         }

@@ -1,8 +1,8 @@
 //! A packet on its way out: header and short payloads inline, long payloads by reference.
 
+use bytes::Bytes;
 use byway_base::{RoutingId, limits::PACKET_HEADER};
 use byway_wire::{Header, Kind, Reason};
-use bytes::Bytes;
 
 /// Longest payload that a control packet carries, bytes.
 const INLINE: usize = 9;

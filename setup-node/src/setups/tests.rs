@@ -30,7 +30,7 @@ async fn an_established_route_is_listed_and_survives_a_restart() {
     let reply = setups.establish(network.source(), network.request(1), network.hops()).await;
     assert_eq!((reply, network.rules()), (Reply::Done {}, 4));
     for routes in [setups.routes().clone(), Routes::open(directory.path()).unwrap()] {
-        let view = routes.get(id(1), Clock::unix()).unwrap();
+        let view = routes.get(id(1), unix_now()).unwrap();
         assert_eq!(
             (view.state, view.source.key, view.hops),
             (RouteState::Installed, network.source(), network.hops())
@@ -57,7 +57,7 @@ async fn a_deaf_node_fails_the_request_in_time_and_leaves_nothing() {
     let reply = setups.establish(network.source(), network.request(1), network.hops()).await;
     assert_eq!((code(&reply), network.rules()), (Some(Code::Timeout), 0));
     assert!(started.elapsed() <= byway_base::limits::SETUP_TIMEOUT);
-    assert_eq!(setups.routes().get(id(1), Clock::unix()), None);
+    assert_eq!(setups.routes().get(id(1), unix_now()), None);
     assert_eq!(setups.stats().counts(), [0, 0, 1, 0]);
 }
 

@@ -1,1 +1,11 @@
-//! The whole product, from outside.
+//! The whole product, from outside: the programs as processes, used as their users do.
+//!
+//! Everything here is for tests and ends with a panic that says what was not as it should be.
+
+mod apps;
+mod live;
+mod network;
+
+pub use apps::{Apps, PATIENCE, dial, exchange};
+pub use live::LiveStream;
+pub use network::{CONTROL_PLANE, NODES, Network};

@@ -1,5 +1,10 @@
-//! What tests of several crates share: a real PostgreSQL, networks in one process, keys.
+//! What tests of several crates share: a real PostgreSQL, the workspace's programs as processes, waiting for state.
 
 pub mod postgres;
+pub mod process;
+mod program;
+pub mod wait;
 
 pub use postgres::{Postgres, PostgresError, postgres_or_skip};
+pub use process::{Ended, Launch, Process};
+pub use program::{program, programs};

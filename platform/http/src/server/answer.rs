@@ -9,14 +9,12 @@ use axum::{
 use bytes::Bytes;
 use byway_api::{AuthClass, Endpoint, PROBLEM_JSON, ProblemDetails};
 use byway_base::{Code, Problem};
+use byway_clock::unix_now;
 use http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{Call, Context, Peer};
-use crate::{
-    clock,
-    signature::{CONTENT_DIGEST, Refusal, content_digest},
-};
+use crate::signature::{CONTENT_DIGEST, Refusal, content_digest};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -25,7 +23,7 @@ pub(super) async fn accept<E: Endpoint>(request: Request, context: &Context) -> 
     let (mut parts, body) = request.into_parts();
     let body = read(body, context.limits.body_max).await?;
     let signer = match E::Auth::AUTH {
-        byway_api::Auth::Signed => Some(context.verifier.verify(&parts, &body, clock::now())?),
+        byway_api::Auth::Signed => Some(context.verifier.verify(&parts, &body, unix_now())?),
         byway_api::Auth::Open => {
             check_digest(&parts.headers, &body)?;
             None

@@ -9,16 +9,14 @@ use axum::{
     response::Response,
 };
 use byway_base::{Code, Problem, SecretKey};
+use byway_clock::unix_now;
 use futures_util::FutureExt;
 use http::StatusCode;
 use http_body_util::BodyExt;
 use tracing::Instrument;
 
 use super::{Context, answer::problem_response, events::Streaming};
-use crate::{
-    clock,
-    signature::{ReplyContext, sign_reply},
-};
+use crate::signature::{ReplyContext, sign_reply};
 
 pub(super) async fn guard(State(context): State<Arc<Context>>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
@@ -73,7 +71,7 @@ async fn sign(secret: &SecretKey, asked: &ReplyContext, response: Response) -> R
             }
         }
     };
-    parts.headers.extend(sign_reply(secret, asked, parts.status, digested.as_deref(), clock::now()));
+    parts.headers.extend(sign_reply(secret, asked, parts.status, digested.as_deref(), unix_now()));
     Response::from_parts(parts, body)
 }
 

@@ -161,9 +161,10 @@ impl Egress {
             self.lanes.remove(&from);
         } else {
             self.longest.insert((lane.bytes, from));
-            match lane.deficit > 0 {
-                true => self.turns.push_front(from),
-                false => self.turns.push_back(from),
+            if lane.deficit > 0 {
+                self.turns.push_front(from);
+            } else {
+                self.turns.push_back(from);
             }
         }
         taken

@@ -1,8 +1,8 @@
 //! The ends of routes: what sessions of this node send and receive.
 
+use bytes::{BufMut, Bytes, BytesMut};
 use byway_base::Moment;
 use byway_wire::{Kind, Reason, packet::FLAG_PROBE};
-use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Forwarder;
 use crate::{

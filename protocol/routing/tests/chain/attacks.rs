@@ -1,7 +1,7 @@
+use bytes::Bytes;
 use byway_base::{RoutingId, limits::CREDIT_WINDOW};
 use byway_routing::{InstallError, RouteSide, RouteSpec};
 use byway_wire::{Kind, Packet, Reason};
-use bytes::Bytes;
 
 use crate::world::World;
 
@@ -86,7 +86,9 @@ fn rules_with_labels_in_use_or_without_transport_are_refused() {
     let mut world = World::chain(2);
     world.install(1, 0, &[0]);
     let transport = world.side(0, 0);
-    let side = |label_in, label_out| Some(RouteSide { transport, label_in: RoutingId(label_in), label_out: RoutingId(label_out) });
+    let side = |label_in, label_out| {
+        Some(RouteSide { transport, label_in: RoutingId(label_in), label_out: RoutingId(label_out) })
+    };
     let mut try_install = |id: u8, previous, next| {
         let spec = RouteSpec { route: byway_base::RouteId::from_bytes([id; 16]), previous, next };
         world.nodes[0].install(world.now, spec).unwrap_err()

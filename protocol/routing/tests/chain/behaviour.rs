@@ -58,7 +58,9 @@ fn two_routes_over_one_transport_share_it_whatever_their_packets_are_like() {
     world.send_all(small.source, &[0; 500]);
     let mut batch = Vec::new();
     world.nodes[0].poll_transmit(slot, 256 * 1024, &mut batch);
-    let bytes = |len: usize| batch.iter().filter(|p| p.payload().len() == len).map(|p| p.payload().len()).sum::<usize>();
+    let bytes = |len: usize| {
+        batch.iter().filter(|p| p.payload().len() == len).map(|p| p.payload().len()).sum::<usize>()
+    };
     let (large, small) = (bytes(16_000), bytes(500));
     assert!(large.abs_diff(small) <= 48 * 1024, "{large} against {small} bytes");
 }
@@ -145,7 +147,8 @@ fn a_silent_peer_is_reported_once_and_an_answering_one_is_measured() {
     world.stalled.push(1);
     world.pass(TRANSPORT_SILENCE * 2);
     let dead = |node: usize| {
-        let is_dead = |event: &&(usize, Event)| event.0 == node && matches!(event.1, Event::TransportDead { .. });
+        let is_dead =
+            |event: &&(usize, Event)| event.0 == node && matches!(event.1, Event::TransportDead { .. });
         world.events.iter().filter(is_dead).count()
     };
     assert_eq!((dead(0), dead(1), dead(2)), (0, 1, 1));

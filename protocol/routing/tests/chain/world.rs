@@ -2,10 +2,10 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use bytes::{Bytes, BytesMut};
 use byway_base::{Moment, RouteId, RoutingId};
 use byway_routing::{Event, Forwarder, Outgoing, RouteKey, RouteSide, RouteSpec, SendError, TransportSlot};
 use byway_wire::Packet;
-use bytes::{Bytes, BytesMut};
 
 /// One end of a link: the node, and its name for the transport.
 pub(crate) type Side = (usize, TransportSlot);
@@ -70,7 +70,8 @@ impl World {
             let far = self.links[*link].iter().find(|(at, _)| *at != node).unwrap().0;
             let (there, back) = (self.label(), self.label());
             let next = RouteSide { transport: self.side(*link, node), label_in: back, label_out: there };
-            let key = self.nodes[node].install(self.now, RouteSpec { route, previous, next: Some(next) }).unwrap();
+            let key =
+                self.nodes[node].install(self.now, RouteSpec { route, previous, next: Some(next) }).unwrap();
             first.get_or_insert(key);
             previous = Some(RouteSide { transport: self.side(*link, far), label_in: there, label_out: back });
             node = far;

@@ -14,7 +14,6 @@ use std::{
 
 use bytes::BytesMut;
 use byway_base::limits::TRANSPORT_READ_CHUNK;
-use byway_net::tcp::TlsConnection;
 use rustls::Connection;
 use socket2::SockRef;
 use tokio::{
@@ -22,6 +21,8 @@ use tokio::{
     net::TcpStream,
 };
 use tokio_rustls::TlsStream;
+
+use crate::tcp::TlsConnection;
 
 /// Ciphertext that waits for the socket, bytes. What a reader that stopped costs beside its queue.
 const WRITE_BUFFER: usize = 128 * 1024;

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use byway_base::UnixTime;
@@ -13,12 +13,10 @@ use byway_base::UnixTime;
 pub struct Clock(Arc<dyn Fn() -> UnixTime + Send + Sync>);
 
 impl Clock {
-    /// The clock of the machine. A time before 1970 counts as 1970.
+    /// The clock of the machine.
     #[must_use]
     pub fn system() -> Self {
-        Self::from_fn(|| {
-            UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
-        })
+        Self::from_fn(unix_now)
     }
 
     /// A clock that shows what `now` returns.
@@ -37,4 +35,20 @@ impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Clock").field(&self.now()).finish()
     }
+}
+
+/// Seconds since 1970; zero on a clock that stands before: everything signed then fails its check.
+#[must_use]
+pub fn unix_now() -> UnixTime {
+    UnixTime(since_epoch().as_secs())
+}
+
+/// Milliseconds since 1970, as the sequence numbers of records count.
+#[must_use]
+pub fn unix_millis() -> u64 {
+    u64::try_from(since_epoch().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

@@ -1,0 +1,133 @@
+//! The bytes under a transport: polled by one task, in batches.
+
+use std::{
+    future::poll_fn,
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::{Buf, BytesMut};
+use byway_base::limits::TRANSPORT_READ_CHUNK;
+use byway_net::TlsPipe;
+use quinn::{RecvStream, SendStream};
+use tokio::io::AsyncWrite;
+use tokio_util::io::poll_read_buf;
+
+/// Room that a read wants, bytes: below it a fresh chunk is taken.
+const READ_MIN: usize = 20 * 1024;
+
+/// A byte stream that packets flow over. All methods are polled by the one task that owns it.
+pub trait PacketStream: Send + Unpin + 'static {
+    /// Appends what has arrived. Ready with the number of bytes; zero means that the peer closed.
+    ///
+    /// # Errors
+    /// If the stream broke.
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>>;
+
+    /// Takes bytes off the front of `slices`. Ready with how many, more than zero unless there are none.
+    ///
+    /// # Errors
+    /// If the stream broke.
+    fn poll_write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
+
+    /// Sees out what was taken.
+    ///
+    /// # Errors
+    /// If the stream broke.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Ends the stream so that the peer sees an end and not a break.
+    ///
+    /// # Errors
+    /// If the stream broke.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+/// Any such stream.
+pub type LinkStream = Box<dyn PacketStream>;
+
+impl PacketStream for TlsPipe {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        Self::poll_read(self, cx, buffer)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Self::poll_write(self, cx, slices)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Self::poll_flush(self, cx)
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Self::poll_close(self, cx)
+    }
+}
+
+/// A bidirectional QUIC stream.
+pub(crate) struct QuicPipe {
+    pub(crate) send: SendStream,
+    pub(crate) receive: RecvStream,
+}
+
+impl PacketStream for QuicPipe {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        if buffer.capacity() - buffer.len() < READ_MIN {
+            buffer.reserve(TRANSPORT_READ_CHUNK);
+        }
+        poll_read_buf(Pin::new(&mut self.receive), cx, buffer)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let mut taken = 0;
+        for slice in slices.iter().filter(|slice| !slice.is_empty()) {
+            match Pin::new(&mut self.send).poll_write(cx, slice) {
+                Poll::Ready(Ok(count)) => {
+                    taken += count;
+                    if count < slice.len() {
+                        break;
+                    }
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                Poll::Pending if taken == 0 => return Poll::Pending,
+                Poll::Pending => break,
+            }
+        }
+        Poll::Ready(Ok(taken))
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What QUIC took is under way.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        AsyncWrite::poll_shutdown(Pin::new(&mut self.send), cx)
+    }
+}
+
+/// Writes and flushes all of `bytes`.
+pub(crate) async fn write_all(stream: &mut LinkStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let count = poll_fn(|cx| stream.poll_write(cx, &[IoSlice::new(bytes)])).await?;
+        bytes = &bytes[count..];
+    }
+    poll_fn(|cx| stream.poll_flush(cx)).await
+}
+
+/// Takes exactly `count` bytes; what came beyond them stays in `received`.
+pub(crate) async fn read_exact(
+    stream: &mut LinkStream,
+    received: &mut BytesMut,
+    count: usize,
+) -> io::Result<BytesMut> {
+    while received.len() < count {
+        if poll_fn(|cx| stream.poll_read(cx, received)).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    let taken = BytesMut::from(&received[..count]);
+    received.advance(count);
+    Ok(taken)
+}
