@@ -13,8 +13,8 @@ use crate::{
     role::{Answer, Command, NodePlan},
 };
 
-/// Small messages per latency row.
-const PINGS: u32 = 2_000;
+/// Small messages per latency row; an echo stream returns no more than 64 KiB.
+const PINGS: u32 = 1_000;
 /// Dials per dial row.
 const DIALS: u32 = 16;
 

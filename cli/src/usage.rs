@@ -49,12 +49,12 @@ fn suggestion(error: &clap::Error) -> Option<String> {
         ContextValue::Strings(words) => words,
         _ => return None,
     };
-    let words = words.iter().map(String::as_str);
+    let mut words = words.iter().map(String::as_str);
     let nearest = match written {
         Some(ContextValue::String(written)) => nearest(written, words.clone()),
         _ => None,
     };
-    nearest.or_else(|| words.last()).map(|word| format!("did you mean `{word}`?"))
+    nearest.or_else(|| words.next_back()).map(|word| format!("did you mean `{word}`?"))
 }
 
 fn usage(text: &str) -> Option<String> {

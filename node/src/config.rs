@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 use byway_base::{Code, Problem, PublicKey, SecretKey};
 use byway_messaging_client::ServerAddress;
 use byway_service_kit::{Common, key_file};
+use byway_setup::Quotas;
 
 pub use crate::transports::Wanted;
 
@@ -64,6 +65,8 @@ pub struct Config {
     pub messaging_servers: Vec<ServerAddress>,
     /// Setup nodes that are obeyed and asked.
     pub trusted_setup_nodes: Vec<PublicKey>,
+    /// How many rules setup nodes may have here, in all and each.
+    pub rule_quotas: Quotas,
     /// Transports to keep up.
     pub transports: Vec<Wanted>,
     /// Whether the node forwards for others.
@@ -89,6 +92,7 @@ impl Config {
             messaging_discovery: Vec::new(),
             messaging_servers: Vec::new(),
             trusted_setup_nodes: Vec::new(),
+            rule_quotas: Quotas::default(),
             transports: Vec::new(),
             transit: true,
             petnames: BTreeMap::new(),
@@ -141,6 +145,7 @@ impl TryFrom<(RawConfig, &Common)> for Config {
             messaging_discovery: raw.messaging_discovery,
             messaging_servers: each("messaging_servers", &raw.messaging_servers, messaging_server)?,
             trusted_setup_nodes: raw.trusted_setup_nodes,
+            rule_quotas: Quotas::default(),
             transports: each("transports", &raw.transports, str::parse)?,
             transit: raw.transit,
             petnames: each("petnames", &raw.petnames, petname)?.into_iter().collect(),

@@ -99,6 +99,7 @@ impl Node {
         let obedience = Arc::new(Obedience::new(
             key,
             &config.trusted_setup_nodes,
+            config.rule_quotas,
             dataplane.clone(),
             transports.clone(),
             groups.clone(),
@@ -178,9 +179,9 @@ impl Node {
             loop {
                 let connected = status.borrow_and_update().connected;
                 if connected {
-                    check.ok()
+                    check.ok();
                 } else {
-                    check.degraded("no messaging server is connected")
+                    check.degraded("no messaging server is connected");
                 }
                 if status.changed().await.is_err() {
                     return;

@@ -34,12 +34,13 @@ impl Obedience {
     pub(crate) fn new(
         own: PublicKey,
         trusted: &[PublicKey],
+        quotas: Quotas,
         dataplane: Arc<Dataplane>,
         transports: Transports,
         groups: Groups,
         listeners: Listeners,
     ) -> Self {
-        let book = RuleBook::new(own, trusted.iter().copied(), Quotas::default());
+        let book = RuleBook::new(own, trusted.iter().copied(), quotas);
         Self { book: Mutex::new(book), dataplane, transports, groups, listeners }
     }
 

@@ -3,15 +3,19 @@
 mod keeper;
 mod table;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use byway_base::{Code, Problem, PublicKey, TransportId, TransportType, limits::TRANSPORTS_PER_NODE};
 use byway_messaging_client::MessagingClient;
+use byway_routing::TransportSlot;
 use byway_transports::{Opened, Registry};
 use byway_wire::{Candidate, RecordBody, SignedTransportEntry};
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::sleep,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
@@ -23,6 +27,11 @@ use crate::{
 
 pub use keeper::Wanted;
 pub(crate) use table::{Live, Table};
+
+/// Pings of a fresh transport beyond the regular ones.
+const FIRST_PINGS: usize = 5;
+/// Time between them.
+const FIRST_PING_INTERVAL: Duration = Duration::from_millis(50);
 
 /// All transports of a node. Cheap to clone.
 #[derive(Clone)]
@@ -152,8 +161,7 @@ impl Transports {
         inner.events.publish(NodeEvent::TransportUp { peer, kind: kind.clone() });
         self.changed();
         let driver = Driver::new(stream, received, slot, inner.dataplane.clone(), waker);
-        // Measured before the first report, so that the finder can judge the transport from the beginning.
-        inner.dataplane.ping_transport(slot);
+        inner.tasks.spawn(self.clone().measure(slot, stop.clone()));
         let transports = self.clone();
         inner.tasks.spawn(async move {
             let why = driver.run(&stop).await;
@@ -175,18 +183,33 @@ impl Transports {
     }
 
     /// Closes the transport that the data half found dead.
-    pub(crate) fn close_slot(&self, slot: byway_routing::TransportSlot, why: &'static str) {
+    pub(crate) fn close_slot(&self, slot: TransportSlot, why: &'static str) {
+        // The slot may have been given to another transport since the event was sent.
+        if !self.inner.dataplane.transport(slot).is_some_and(|view| view.dead) {
+            return;
+        }
         if let Some(live) = self.inner.table.lock().by_slot(slot) {
             info!(peer = %live.peer.short(), why, "transport given up");
             live.stop.cancel();
         }
     }
 
+    /// Pings a fresh transport a few times, so that the finder can judge it from the beginning.
+    async fn measure(self, slot: TransportSlot, stop: CancellationToken) {
+        for _ in 0..FIRST_PINGS {
+            self.inner.dataplane.ping_transport(slot);
+            if stop.run_until_cancelled(sleep(FIRST_PING_INTERVAL)).await.is_none() {
+                return;
+            }
+        }
+        self.changed();
+    }
+
     fn changed(&self) {
         self.inner.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// Changes with every transport that comes or goes.
+    /// Changes with every transport that comes, goes or has been measured for the first time.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()
     }

@@ -189,7 +189,7 @@ impl Report {
         ));
         lines.push(format!("throughput         {:.0} MB/s", self.throughput_mb_s));
         lines.push(if self.ok { "all held".to_owned() } else { "NOT everything held".to_owned() });
-        lines.join("\n")
+        lines.join("\n") + "\n"
     }
 }
 

@@ -6,4 +6,5 @@ mod carriers;
 mod command;
 mod memory;
 mod node;
+mod overlay;
 mod socks;

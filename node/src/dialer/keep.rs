@@ -88,7 +88,7 @@ impl Dialer {
                     self.inner.parts.events.publish(NodeEvent::RouteLost { peer: kept.session.to, reason });
                 }
                 GroupEvent::Silent { route } => {
-                    self.inner.parts.dataplane.remove_route(&route, Reason::Silent)
+                    self.inner.parts.dataplane.remove_route(&route, Reason::Silent);
                 }
             }
         }

@@ -111,7 +111,15 @@ async fn accept(
     let gone = || Problem::new(Code::NotFound, format!("cannot accept on port {port}"), "no app holds it");
     let listener = api.holds.listeners.lock().get(&port).cloned();
     let listener = listener.ok_or_else(|| gone().with_hint("hold the port first: POST /v1/listen/{port}"))?;
-    let incoming = listener.lock().await.accept().await.ok_or_else(gone)?;
+    let health = api.node.health();
+    let incoming = tokio::select! {
+        incoming = async { listener.lock().await.accept().await } => incoming.ok_or_else(gone)?,
+        // Nobody must wait here for a stream when the node stops: the node waits for its callers.
+        () = health.draining() => {
+            let what = format!("cannot accept on port {port}");
+            return Err(Problem::new(Code::NotReady, what, "the node is stopping").into());
+        }
+    };
     tokio::spawn(carry(upgrade, incoming.stream));
     switch(Some((FROM_HEADER, incoming.from.to_string())))
 }

@@ -3,6 +3,7 @@
 //! - [`server`]: from a list of endpoints and their handlers to a listening service.
 //! - [`client`]: calls endpoints and reads change streams.
 //! - [`signature`]: who speaks, in both directions (RFC 9421), and that nothing is heard twice.
+#![warn(missing_docs)]
 
 mod authority;
 pub mod client;

@@ -12,6 +12,7 @@
 //! - [`render_problem`]: how a problem is shown to a person or a program.
 //!
 //! Unix only: file modes and signals are relied upon.
+#![warn(missing_docs)]
 
 mod admin;
 mod announce;

@@ -8,6 +8,7 @@
 //! method is cancel safe: a dropped future has either done its whole transaction or nothing of it.
 //!
 //! [`STORE_TIMEOUT`]: byway_base::limits::STORE_TIMEOUT
+#![warn(missing_docs)]
 
 pub mod changes;
 mod db;

@@ -133,17 +133,11 @@ impl Registry {
     /// Where this node accepts transports, for its contact record.
     #[must_use]
     pub fn candidates(&self) -> Vec<Candidate> {
-        let of_type = |(kind, opener): (&TransportType, &Box<dyn Opener>)| {
-            let kind = kind.clone();
-            let candidate = move |address| Candidate { kind: kind.clone(), address };
-            opener.listen_addresses().into_iter().map(candidate).collect::<Vec<_>>()
-        };
-        self.inner.openers.iter().flat_map(of_type).collect()
-    }
-
-    /// The types that this node can use.
-    pub fn types(&self) -> impl Iterator<Item = &TransportType> {
-        self.inner.openers.keys()
+        let candidates = self.inner.openers.iter().map(|(kind, opener)| {
+            let addresses = opener.listen_addresses().into_iter();
+            addresses.map(|address| Candidate { kind: kind.clone(), address }).collect::<Vec<_>>()
+        });
+        candidates.flatten().collect()
     }
 }
 

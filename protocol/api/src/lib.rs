@@ -2,6 +2,7 @@
 //!
 //! One module per service; each is one [`service!`] list and the types that its endpoints speak. `byway-http` serves
 //! and calls what is declared here: a server does not compile until every endpoint of its list is handled.
+#![warn(missing_docs)]
 
 mod bounded;
 mod endpoint;

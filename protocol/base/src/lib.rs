@@ -1,6 +1,7 @@
 //! Words everyone shares: keys, ids, addresses, virtual time, limits, error codes, path policies.
 //!
 //! Nothing here reads a clock, opens a socket or draws a random number: a core takes all of them as arguments.
+#![warn(missing_docs)]
 
 mod address;
 mod code;

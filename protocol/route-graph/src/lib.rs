@@ -9,6 +9,7 @@
 //!
 //! The compact form implements petgraph's visitor traits, so that its algorithms run on it; the tests use them as the
 //! oracle. The searches are this crate's own, because at a million nodes they are ten to a thousand times faster.
+#![warn(missing_docs)]
 
 mod check;
 mod csr;

@@ -9,6 +9,7 @@
 //! or from a local session, and goes out to a transport under a label that the neighbour handed out, or to a local
 //! session. `data` uses credit: the receiver of a flow's data grants what it has passed on, so that the slowest hop
 //! paces the source and a dead reader holds one window at each hop and nothing else.
+#![warn(missing_docs)]
 
 mod counters;
 mod flow;

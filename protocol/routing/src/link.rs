@@ -6,6 +6,10 @@ use byway_base::{Moment, RoutingId, limits::CONTROL_QUEUE};
 
 use crate::{Outgoing, label_map::LabelMap};
 
+/// Answers of which the smallest counts before smoothing begins: the first ones of a fresh transport measure how busy both
+/// ends are with opening it.
+const FIRST_PINGS: u64 = 5;
+
 /// Names a transport within its node while it lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransportSlot(pub(crate) usize);
@@ -13,7 +17,7 @@ pub struct TransportSlot(pub(crate) usize);
 /// A transport's measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TransportView {
-    /// Smoothed round-trip time (RFC 6298 weights); none before the first pong.
+    /// Smoothed round-trip time (RFC 6298 weights, the smallest of the first few); none before the first pong.
     pub rtt: Option<Duration>,
     /// Bytes taken for sending, headers included.
     pub sent_bytes: u64,
@@ -23,6 +27,8 @@ pub struct TransportView {
     pub flows: usize,
     /// Pings sent, and those of them that were answered.
     pub pings: (u64, u64),
+    /// Given up; the shell was told.
+    pub dead: bool,
 }
 
 #[derive(Debug, Default)]
@@ -81,7 +87,9 @@ impl Link {
         let (_, sent) = self.ping_sent.take_if(|(expected, _)| *expected == token)?;
         let sample = now - sent;
         self.pings.1 += 1;
-        self.rtt = Some(self.rtt.map_or(sample, |rtt| (rtt * 7 + sample) / 8));
+        let settled = self.pings.1 > FIRST_PINGS;
+        let smoothed = |rtt: Duration| if settled { (rtt * 7 + sample) / 8 } else { rtt.min(sample) };
+        self.rtt = Some(self.rtt.map_or(sample, smoothed));
         self.rtt
     }
 
@@ -96,6 +104,7 @@ impl Link {
             received_bytes: self.received_bytes,
             flows: self.incoming.len() + self.outgoing.len(),
             pings: self.pings,
+            dead: self.dead,
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A decoder here takes any bytes and answers with a value or a [`DecodeError`]; it neither panics nor allocates more
 //! than the input justifies. The formats are described in `docs/wire/`.
+#![warn(missing_docs)]
 
 mod codec;
 pub mod link;
