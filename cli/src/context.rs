@@ -4,8 +4,8 @@ use std::{env, path::PathBuf};
 
 use byway_app_sdk::LocalNode;
 use byway_base::Problem;
-use byway_node::RawConfig;
-use byway_service_kit::{Loaded, Loader, OutputFormat, telemetry};
+use byway_node::NodeService;
+use byway_service_kit::{Loaded, Loader, OutputFormat, Service, telemetry};
 
 use crate::{
     args::{ChoiceArgs, Global},
@@ -13,18 +13,13 @@ use crate::{
     output::{Format, Output, Paint},
 };
 
-/// The variables that say where a node keeps its files.
-const PLACES: &[&str] = &[
-    "HOME",
-    "XDG_STATE_HOME",
-    "STATE_DIRECTORY",
-    "BYWAY_DATA_DIR",
-    "BYWAY_NODE_DATA_DIR",
-    "BYWAY_KEY_FILE",
-    "BYWAY_NODE_KEY_FILE",
-    "BYWAY_SOCKET",
-    "BYWAY_NODE_SOCKET",
-];
+/// The variables that say where the files of every service are.
+const PLACES: &[&str] = &["HOME", "XDG_STATE_HOME", "STATE_DIRECTORY"];
+/// The settings that say where files of one service are, as the ends of variables. The socket is a node's.
+const OWN_PLACES: &[&str] = &["DATA_DIR", "KEY_FILE", "SOCKET"];
+
+/// Variables that begin like settings and need not be some of a service.
+pub(crate) const NOT_SETTINGS: &[&str] = &["BYWAY_CONFIG", "BYWAY_ANNOUNCE", "BYWAY_SOCKET"];
 
 /// What commands work with.
 #[derive(Debug, Clone)]
@@ -60,14 +55,17 @@ pub(crate) fn problem_format(format: Format) -> OutputFormat {
     }
 }
 
-/// The node's settings as far as they tell where its files are.
-pub(crate) fn places() -> Result<Loaded<RawConfig>, Problem> {
-    let variables = PLACES.iter().filter_map(|name| Some(((*name).to_owned(), env::var(name).ok()?)));
-    Loader::new("node").env(variables).load()
+/// A service's settings as far as they tell where its files are.
+pub(crate) fn places<S: Service>() -> Result<Loaded<S::Raw>, Problem> {
+    let service = S::NAME.replace('-', "_").to_ascii_uppercase();
+    let own = OWN_PLACES.iter().flat_map(|key| [format!("BYWAY_{key}"), format!("BYWAY_{service}_{key}")]);
+    let names = PLACES.iter().map(|name| (*name).to_owned()).chain(own);
+    let variables = names.filter_map(|name| env::var(&name).ok().map(|value| (name, value)));
+    Loader::new(S::NAME).env(variables).also_known(NOT_SETTINGS).load()
 }
 
 fn default_socket() -> Result<PathBuf, Problem> {
-    let loaded = places()?;
+    let loaded = places::<NodeService>()?;
     Ok(loaded.config.socket.unwrap_or_else(|| loaded.common.data_dir.join("node.sock")))
 }
 

@@ -9,7 +9,10 @@ use std::{
 use byway_base::{Code, Problem};
 use byway_service_kit::{OutputFormat, render_problem};
 use clap::Parser;
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    signal::unix::{SignalKind, signal},
+};
 
 use crate::{
     args::{Cli, Command, Global},
@@ -55,9 +58,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn interruptible(command: Command, global: &Global) -> Result<ExitCode, Stop> {
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
+        // Taken hold of before the command begins: who reads its first line may interrupt it at once.
+        let failed = |error| Problem::new(Code::Internal, "cannot listen to signals", error);
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         tokio::select! {
             outcome = Box::pin(dispatch(command, global)) => outcome,
-            _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(INTERRUPTED)),
+            _ = interrupt.recv() => Ok(ExitCode::from(INTERRUPTED)),
         }
     });
     // Nothing that still runs is worth waiting for.

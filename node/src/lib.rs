@@ -1,7 +1,7 @@
 //! Forwards packets by rules and carries sessions; runs on every member of the overlay.
 //!
 //! [`Node`] is the whole of it in one process: programs embed it, the `node` service and the `byway` command wrap it.
-//! The data half is [`dataplane`] and one [`driver`] per transport; everything else is the control half, which touches
+//! The data half is `dataplane` and one `driver` per transport; everything else is the control half, which touches
 //! the data half only through `Dataplane`'s methods.
 #![warn(missing_docs)]
 

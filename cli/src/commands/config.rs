@@ -8,13 +8,11 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::{
+    context::NOT_SETTINGS,
     output::{Output, Paint},
     services::{self, Visit},
     stop::Stop,
 };
-
-/// Variables that begin like settings and are none.
-const NOT_SETTINGS: &[&str] = &["BYWAY_CONFIG", "BYWAY_ANNOUNCE", "BYWAY_SOCKET"];
 
 /// What to do with settings.
 #[derive(Debug, Args)]

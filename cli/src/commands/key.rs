@@ -3,11 +3,16 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use byway_base::{Code, Problem, PublicKey};
-use byway_service_kit::key_file;
+use byway_service_kit::{Service, key_file};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::{context::places, output::Output, stop::Stop};
+use crate::{
+    context::places,
+    output::Output,
+    services::{self, Visit},
+    stop::Stop,
+};
 
 /// What to do with keys.
 #[derive(Debug, Args)]
@@ -19,20 +24,40 @@ pub struct KeyArgs {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Shows the public key of a key file.
-    Show {
-        /// The file; by default the node's.
-        file: Option<PathBuf>,
-    },
+    Show(Place),
     /// Makes a key and keeps it in a file of mode 0600. Leaves a file that exists as it is.
-    Generate {
-        /// The file.
-        file: PathBuf,
-    },
+    Generate(Place),
     /// Shows a public key in its other forms.
     Convert {
         /// The key in any form.
         key: String,
     },
+}
+
+#[derive(Debug, Args)]
+struct Place {
+    /// The file; by default where the service keeps its key.
+    file: Option<PathBuf>,
+    /// Whose key: node, transport-discovery, route-finder, setup-node, messaging-discovery or messaging-server.
+    #[arg(long, value_name = "NAME", default_value = "node", conflicts_with = "file")]
+    service: String,
+}
+
+impl Place {
+    fn path(self) -> Result<PathBuf, Problem> {
+        self.file.map_or_else(|| services::with(&self.service, KeyFile)?, Ok)
+    }
+}
+
+/// Tells where a service keeps its key.
+struct KeyFile;
+
+impl Visit for KeyFile {
+    type Output = Result<PathBuf, Problem>;
+
+    fn visit<S: Service>(self) -> Self::Output {
+        Ok(places::<S>()?.common.key_file)
+    }
 }
 
 /// A public key in its three forms.
@@ -51,11 +76,8 @@ impl From<PublicKey> for Forms {
 
 pub(crate) fn run(args: KeyArgs, out: Output) -> Result<ExitCode, Stop> {
     let key = match args.action {
-        Action::Show { file } => {
-            let file = file.map_or_else(|| Ok(places()?.common.key_file), Ok::<_, Problem>)?;
-            key_file::load(&file)?.public()
-        }
-        Action::Generate { file } => key_file::load_or_create(&file)?.public(),
+        Action::Show(place) => key_file::load(&place.path()?)?.public(),
+        Action::Generate(place) => key_file::load_or_create(&place.path()?)?.public(),
         Action::Convert { key } => {
             let what = || format!("cannot convert '{}'", shortened(&key));
             key.parse().map_err(|error| Problem::new(Code::BadKey, what(), error))?

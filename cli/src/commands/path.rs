@@ -82,6 +82,11 @@ fn describe(reply: &FindReply, names: &BTreeMap<PublicKey, String>, paint: Paint
         ]);
     }
     let mut text = table.render(paint);
+    text.push_str("to take one, give its transports as --path\n");
+    for (number, path) in reply.paths.iter().enumerate() {
+        let ids: Vec<_> = path.hops.iter().map(|hop| hop.transport.to_string()).collect();
+        text.push_str(&format!("{}  {}\n", number + 1, ids.join(",")));
+    }
     if !reply.reasons.is_empty() {
         text.push_str("why others lost\n");
     }

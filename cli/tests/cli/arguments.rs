@@ -116,6 +116,23 @@ fn every_error_code_is_explained_in_any_spelling() {
 }
 
 #[test]
+fn without_a_file_the_key_is_that_of_a_service_where_it_keeps_it() {
+    let home = tempdir().unwrap();
+    for (service, key_file) in [("node", "node/node.key"), ("setup-node", "setup-node/setup-node.key")] {
+        let key_file = format!(".local/state/byway/{key_file}");
+        run(home.path(), &["key", "show", "--service", service])
+            .assert_problem("BW-FILE", 3)
+            .assert_says(&key_file);
+        let made = run(home.path(), &["key", "generate", "--service", service, "--output", "json"]);
+        let shown = run(home.path(), &["key", "show", &key_file, "--output", "json"]);
+        assert_eq!((made.code, &made.stdout), (Some(0), &shown.stdout), "{}", made.stderr);
+    }
+    assert_eq!(run(home.path(), &["key", "show"]).code, Some(0), "the node's by default");
+    run(home.path(), &["key", "show", "--service", "setup-nod"]).assert_problem("BW-USAGE", 2);
+    run(home.path(), &["key", "show", "own.key", "--service", "node"]).assert_problem("BW-USAGE", 2);
+}
+
+#[test]
 fn a_key_is_made_once_kept_private_and_shown_without_its_secret() {
     let home = tempdir().unwrap();
     let path = home.path().join("own.key");

@@ -152,7 +152,7 @@ async fn what_one_node_exposes_another_reaches_by_connect_and_by_proxy() {
     let directory = tempdir().unwrap();
     let [alice_home, bob_home] = ["alice", "bob"].map(|name| directory.path().join(name));
     let peers = [("alice", key(&alice_home)), ("bob", key(&bob_home))];
-    let services = Services::start(&directory.path().join("services")).await.unwrap();
+    let services = Box::pin(Services::start(&directory.path().join("services"))).await.unwrap();
     let mut bob = Member::start(bob_home, &services, &peers, None).await;
     let mut alice = Member::start(alice_home, &services, &peers, Some(peers[1].1)).await;
     let paths = || PathsRequest { peer: "bob".to_owned(), policy: None, k: None, why_not: false };

@@ -1,7 +1,7 @@
 //! One file per transport type and the table that lists them.
 //!
 //! A transport type knows how to open and to accept an authenticated byte stream to a node. What follows is the same for
-//! all: both edges sign the transport's entry ([`agree`]), then packets flow. To add a type: one file, one row in
+//! all: both edges sign the transport's entry (`agreement`), then packets flow. To add a type: one file, one row in
 //! [`TYPES`]; see `docs/howto/add-a-transport-type.md`.
 #![warn(missing_docs)]
 

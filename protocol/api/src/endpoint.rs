@@ -4,7 +4,7 @@ use byway_base::{Code, PublicKey};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// One HTTP endpoint, described by a type without a value. Declared with [`service!`](crate::service).
+/// One HTTP endpoint, described by a type without a value. Declared with [`service!`](macro@crate::service).
 ///
 /// `()` stands for an absent path parameter list, query, body or reply.
 pub trait Endpoint: Send + Sync + Sized + 'static {

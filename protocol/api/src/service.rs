@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use crate::Description;
 
-/// A service: a name and its endpoints. Declared with [`service!`](crate::service).
+/// A service: a name and its endpoints. Declared with [`service!`](macro@crate::service).
 pub trait Service: Send + Sync + 'static {
     /// The service's name, as its folder's.
     const NAME: &'static str;

@@ -35,9 +35,9 @@ crate::settings! {
         /// How it is logged: "human", or "json" with one object a line.
         pub log_format: OutputFormat = OutputFormat::Human;
         /// Directory for the service's files. By default systemd's $STATE_DIRECTORY, else
-        /// $XDG_STATE_HOME/byway/<service> or ~/.local/state/byway/<service>, else /var/lib/byway/<service>.
+        /// $XDG_STATE_HOME/byway/SERVICE or ~/.local/state/byway/SERVICE, else /var/lib/byway/SERVICE.
         pub data_dir: Option<PathBuf> = None, example "/var/lib/byway";
-        /// File of the service's secret key, created with mode 0600 if absent. By default <service>.key in the data
+        /// File of the service's secret key, created with mode 0600 if absent. By default SERVICE.key in the data
         /// directory.
         pub key_file: Option<PathBuf> = None, example "/var/lib/byway/key";
         /// Seconds for finishing what is under way when asked to stop.

@@ -1,6 +1,7 @@
 //! What the attacks are made with: the services and nodes that are attacked, and hands that do by themselves what only
 //! honest programs do otherwise.
 
+mod apps;
 mod book;
 mod crossing;
 mod garbage;
@@ -14,11 +15,12 @@ use std::time::Duration;
 
 use byway_base::{PublicKey, SecretKey};
 
+pub(crate) use apps::{PORT, dial_echo, echo, echo_of, exchange};
 pub(crate) use book::{Book, LyingDiscovery, entry, view};
 pub(crate) use crossing::{Crossing, HandNode};
 pub(crate) use garbage::Garbage;
 pub(crate) use hand::{Asked, Hand, HandedOut};
-pub(crate) use link::{ALPN, HandLink, authenticate};
+pub(crate) use link::{ALPN, HandLink, LinkSender, authenticate};
 pub(crate) use path::PacketPath;
 pub(crate) use raw_http::{RawRequest, send_raw, verdict};
 pub(crate) use services::{Plane, Running, config_of, tcp, tcp_between, tcp_to};

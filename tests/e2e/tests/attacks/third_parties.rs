@@ -2,7 +2,7 @@
 
 use byway_base::{Code, OverlayAddress, Port, RouteId, RoutingId, SecretKey, limits::ROUTE_REQUEST_TTL};
 use byway_clock::unix_now;
-use byway_node::Node;
+use byway_node::{Node, PathChoice};
 use byway_wire::{
     Hop, RouteRequest, SignedRouteRequest,
     route_request::path_digest,
@@ -56,6 +56,9 @@ async fn a_setup_node_installs_no_route_for_anybody_but_its_source() {
     let reply = stranger.ask_for_route(setup_node.key, &renamed, &hops).await;
     assert_eq!(code(&reply), Some(Code::BadSignature));
     no_rules(&nodes);
+
+    let to = OverlayAddress { key: nodes[2].key(), port: PORT };
+    nodes[0].dial(to, PathChoice::default()).await.expect("the source itself gets its route");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use byway_base::{Policy, Problem, PublicKey, SecretKey, TransportId, TransportType};
+use byway_clock::Clock;
 use byway_http::client::Client;
 use byway_messaging_client::ServerAddress;
 use byway_messaging_discovery::MessagingDiscovery;
@@ -17,6 +18,9 @@ use tempfile::TempDir;
 use tokio::{task::JoinHandle, time::timeout};
 
 use super::{PATIENCE, key, secret};
+
+/// How often registries look for leases that are over: what a test that moves their clock waits for.
+const SWEEP: Duration = Duration::from_millis(10);
 
 /// A service that runs.
 pub(crate) struct Running {
@@ -87,15 +91,20 @@ pub(crate) struct Plane {
 
 impl Plane {
     pub(crate) async fn start() -> Self {
-        Self::start_in(tempfile::tempdir().unwrap()).await
+        Self::start_with(tempfile::tempdir().unwrap(), Clock::system()).await
     }
 
-    pub(crate) async fn start_in(directory: TempDir) -> Self {
+    /// In a directory, which may hold keys already, with registries that go by `clock`.
+    pub(crate) async fn start_with(directory: TempDir, clock: Clock) -> Self {
         let path = directory.path();
-        let (transport_discovery, messaging_discovery) = tokio::join!(
-            Running::start::<TransportDiscovery>(path, &[]),
-            Running::start::<MessagingDiscovery>(path, &[]),
-        );
+        let mut transports = config_of::<TransportDiscovery>(path, &[]);
+        (transports.clock, transports.sweep_interval) = (clock.clone(), SWEEP);
+        let mut records = config_of::<MessagingDiscovery>(path, &[]);
+        (records.clock, records.sweep_interval) = (clock, SWEEP);
+        let (transport_discovery, messaging_discovery) =
+            tokio::join!(TransportDiscovery::bind(transports), MessagingDiscovery::bind(records));
+        let transport_discovery = Running::of(transport_discovery.unwrap());
+        let messaging_discovery = Running::of(messaging_discovery.unwrap());
         let messaging = [("messaging_discovery", messaging_discovery.url())];
         let discovery = [("transport_discovery", transport_discovery.url())];
         let (messaging_server, route_finder) = tokio::join!(
