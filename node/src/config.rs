@@ -188,3 +188,35 @@ fn petname(text: &str) -> Result<(String, PublicKey), String> {
     }
     Ok((name.to_owned(), key.parse().map_err(|error| format!("'{key}': {error}"))?))
 }
+
+#[cfg(test)]
+mod tests {
+    use byway_service_kit::Loader;
+
+    use super::*;
+
+    fn configure(key: &str, value: &str) -> Result<Config, Problem> {
+        let loaded = Loader::new("node").flag(key, value).load::<RawConfig>()?;
+        Config::try_from((loaded.config, &loaded.common))
+    }
+
+    #[test]
+    fn the_settings_are_sound() {
+        byway_service_kit::assert_settings::<RawConfig>();
+    }
+
+    #[test]
+    fn wrong_values_name_their_setting() {
+        for (key, value) in [
+            ("transports", "tcp"),
+            ("transports", "tcp:nobody"),
+            ("messaging_servers", "127.0.0.1:9094"),
+            ("petnames", "Bob=x"),
+            ("route_finder", "nobody@http://127.0.0.1:9092"),
+            ("public_address", "203.0.113.7:9070"),
+        ] {
+            let problem = configure(key, value).unwrap_err();
+            assert!(problem.code == Code::Config && problem.what.contains(key), "{problem}");
+        }
+    }
+}

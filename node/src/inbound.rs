@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use byway_base::limits::{HANDSHAKE_TIMEOUT, RESERVATION_LEASE, SESSION_STREAMS};
+use byway_base::limits::{HANDSHAKE_TIMEOUT, SESSION_IDLE, SESSION_STREAMS};
 use byway_net::{
     Identity,
     quic::{self, QuicProfile},
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// A group without any route for this long ends, and its session with it: only the source can bring new routes.
-const WITHOUT_ROUTE: Duration = RESERVATION_LEASE;
+const WITHOUT_ROUTE: Duration = SESSION_IDLE;
 
 /// Accepts the sessions of new groups until the node stops.
 pub(crate) async fn accept_sessions(

@@ -104,6 +104,7 @@ impl Node {
             transports.clone(),
             groups.clone(),
             listeners.clone(),
+            config.transit,
         ));
         let finder = config.route_finder.as_ref().map(|service| client(service, &secret)).transpose()?;
         let dialer = Dialer::new(Parts {
@@ -172,16 +173,20 @@ impl Node {
             };
             self.spawn(reporter.run());
         }
+        let configured =
+            !inner.config.messaging_discovery.is_empty() || !inner.config.messaging_servers.is_empty();
         let check = inner.health.check("messaging");
         let messaging = inner.messaging.clone();
         self.spawn(async move {
             let mut status = messaging.watch();
             loop {
-                let connected = status.borrow_and_update().connected;
-                if connected {
+                let now = status.borrow_and_update().clone();
+                if now.connected {
                     check.ok();
+                } else if configured {
+                    check.degraded(now.why_not_connected());
                 } else {
-                    check.degraded("no messaging server is connected");
+                    check.degraded("neither `messaging_discovery` nor `messaging_servers` is configured");
                 }
                 if status.changed().await.is_err() {
                     return;

@@ -8,11 +8,12 @@ use byway_api::{
         Heartbeat, HeartbeatRequest, Metrics, PutTransport, TransportPath, TransportReport,
     },
 };
-use byway_base::{Problem, TransportId, limits::HEARTBEAT_INTERVAL};
+use byway_base::{Code, Problem, TransportId, limits::HEARTBEAT_INTERVAL};
 use byway_http::client::Client;
 use byway_net::Backoff;
 use byway_service_kit::Check;
 use tokio::time::{Instant, sleep_until};
+use tracing::warn;
 
 use crate::{dataplane::Dataplane, transports::Transports};
 
@@ -65,14 +66,24 @@ impl Reporter {
         known: &mut BTreeSet<TransportId>,
     ) -> Result<(), Problem> {
         let mut present = BTreeSet::new();
+        let mut refused = None;
         for signed in self.transports.entries() {
             let id = signed.entry.id();
             present.insert(id);
             if registered.contains(&id) {
                 continue;
             }
-            self.client.call::<PutTransport>(TransportPath { id }, (), signed).await?;
-            registered.insert(id);
+            match self.client.call::<PutTransport>(TransportPath { id }, (), signed).await {
+                Ok(_) => _ = registered.insert(id),
+                Err(problem) if is_about_the_entry(problem.code) => refused = Some((id, problem)),
+                Err(problem) => return Err(problem),
+            }
+        }
+        // One refused entry keeps no other transport from being reported. Only a newer entry can be accepted, and the
+        // edges sign one when they open the transport anew.
+        if let Some((id, problem)) = &refused {
+            warn!(transport = %id.short(), %problem, "transport discovery refuses a transport; opening it anew");
+            self.transports.close(id);
         }
         // What was there at the last report and is not any more is reported down once; then its lease speaks.
         let gone = known.difference(&present).map(|id| TransportReport {
@@ -101,15 +112,16 @@ impl Reporter {
     }
 }
 
+/// Whether a refusal concerns this entry alone, and not the service or the whole report.
+fn is_about_the_entry(code: Code) -> bool {
+    matches!(code, Code::Conflict | Code::Denied | Code::BadSignature | Code::ClockSkew | Code::Usage)
+}
+
 fn too_many() -> Problem {
-    Problem::new(
-        byway_base::Code::Limit,
-        "cannot report the transports",
-        "there are more than one report holds",
-    )
+    Problem::new(Code::Limit, "cannot report the transports", "there are more than one report holds")
 }
 
 fn unknown() -> Problem {
     let why = "transport discovery does not know some of them (any more)";
-    Problem::new(byway_base::Code::NotReady, "cannot report the transports", why)
+    Problem::new(Code::NotReady, "cannot report the transports", why)
 }

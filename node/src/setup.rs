@@ -28,6 +28,8 @@ pub(crate) struct Obedience {
     transports: Transports,
     groups: Groups,
     listeners: Listeners,
+    /// Whether the node forwards for others.
+    transit: bool,
 }
 
 impl Obedience {
@@ -39,13 +41,18 @@ impl Obedience {
         transports: Transports,
         groups: Groups,
         listeners: Listeners,
+        transit: bool,
     ) -> Self {
         let book = RuleBook::new(own, trusted.iter().copied(), quotas);
-        Self { book: Mutex::new(book), dataplane, transports, groups, listeners }
+        Self { book: Mutex::new(book), dataplane, transports, groups, listeners, transit }
     }
 
     /// Obeys or refuses one message of a peer whose key the connection proved.
     pub(crate) fn handle(&self, from: PublicKey, message: NodeMessage) -> Reply {
+        if !self.transit && matches!(message, NodeMessage::Reserve { previous: Some(_), next: Some(_), .. }) {
+            let why = "the node does not forward for others".to_owned();
+            return Reply::Failed { failure: Failure { code: byway_base::Code::Denied, why } };
+        }
         let mut book = self.book.lock();
         let now = self.dataplane.now();
         let (reply, effects) = book.handle(now, unix_now(), from, message, &mut self.view());

@@ -38,7 +38,8 @@ impl Mirror {
     pub(crate) fn load(&mut self, snapshot: Snapshot, threads: usize) {
         let Snapshot { sequence, transports, nodes } = snapshot;
         let verdicts = self.verified.judge_all(&transports, threads);
-        let mut fresh = Self { sequence: Some(sequence), ..Self::default() };
+        let graph = Graph::seeded(rand::random());
+        let mut fresh = Self { graph, sequence: Some(sequence), ..Self::default() };
         for node in nodes {
             fresh.put_node(node);
         }

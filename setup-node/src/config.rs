@@ -1,6 +1,6 @@
 //! What a setup node can be told.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use byway_base::{Code, Problem, PublicKey};
 use byway_service_kit::Common;
@@ -10,7 +10,7 @@ byway_service_kit::settings! {
     pub struct RawConfig {
         /// Address on which administrators see and remove routes. Sources and nodes need no address: they come over
         /// messaging.
-        pub listen: String = "127.0.0.1:9095".to_owned();
+        pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 9095));
         /// URL under which administrators reach that address, if it is not the address itself.
         pub public_url: Option<String> = None, example "https://setup.example.org";
         /// Base URLs of messaging discovery, tried in turn.
@@ -24,7 +24,7 @@ byway_service_kit::settings! {
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Address on which administrators are answered; port 0 takes a free one.
-    pub listen: String,
+    pub listen: SocketAddr,
     /// URL under which administrators reach it, if it is not the address itself.
     pub public_url: Option<String>,
     /// Base URLs of messaging discovery; at least one.

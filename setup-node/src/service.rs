@@ -55,7 +55,7 @@ impl Service for SetupNode {
         let (secret, routes) = files.await.expect("reading files does not panic, and nobody aborts it")?;
 
         let bound = |error| Problem::new(Code::Bind, format!("cannot listen on {listen}"), error);
-        let listener = TcpListener::bind(&listen).await.map_err(bound)?;
+        let listener = TcpListener::bind(listen).await.map_err(bound)?;
         let address = listener.local_addr().map_err(bound)?;
 
         let messaging = CancellationToken::new();
@@ -129,12 +129,17 @@ impl Service for SetupNode {
 /// sources would look for the setup node in vain; later a connected server is enough.
 async fn report(client: &MessagingClient, check: &Check) {
     let mut status = client.watch();
-    await_listing(client, check).await;
+    let mut listed = false;
     loop {
-        if status.borrow_and_update().connected {
+        let now = status.borrow_and_update().clone();
+        if !now.connected {
+            check.failing(now.why_not_connected());
+        } else if listed {
             check.ok();
         } else {
-            check.failing("no messaging server is connected");
+            await_listing(client, check).await;
+            listed = true;
+            continue;
         }
         if status.changed().await.is_err() {
             std::future::pending::<()>().await;

@@ -5,6 +5,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Stdio},
+    time::Duration,
 };
 
 use byway_api::local::{PathsRequest, ShowPaths};
@@ -26,6 +27,9 @@ use crate::{
     command::{byway, run},
     memory::bytes,
 };
+
+/// Time for the control plane to come up.
+const START: Duration = Duration::from_secs(30);
 
 /// A node with its local API, and the commands that go on beside it.
 struct Member {
@@ -153,6 +157,8 @@ async fn what_one_node_exposes_another_reaches_by_connect_and_by_proxy() {
     let [alice_home, bob_home] = ["alice", "bob"].map(|name| directory.path().join(name));
     let peers = [("alice", key(&alice_home)), ("bob", key(&bob_home))];
     let services = Box::pin(Services::start(&directory.path().join("services"))).await.unwrap();
+    // It is ready once others can find it.
+    services.setup_node.ready(START).await.unwrap();
     let mut bob = Member::start(bob_home, &services, &peers, None).await;
     let mut alice = Member::start(alice_home, &services, &peers, Some(peers[1].1)).await;
     let paths = || PathsRequest { peer: "bob".to_owned(), policy: None, k: None, why_not: false };

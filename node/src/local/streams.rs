@@ -6,18 +6,16 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
-    Json, Router,
+    Router,
     body::Body,
     extract::{Path, Request, State},
     http::{HeaderValue, Response, StatusCode, header},
     response::IntoResponse,
     routing::post,
 };
-use byway_api::{
-    ProblemDetails,
-    local::{DialRequest, FROM_HEADER, ROUTES_HEADER, STREAM_PROTOCOL},
-};
+use byway_api::local::{DialRequest, FROM_HEADER, ROUTES_HEADER, STREAM_PROTOCOL};
 use byway_base::{Code, OverlayAddress, Port, Problem};
+use byway_http::server::problem_response;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
@@ -52,9 +50,7 @@ impl From<Problem> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response<Body> {
-        let status =
-            StatusCode::from_u16(self.0.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Json(ProblemDetails::from(self.0))).into_response()
+        problem_response(self.0)
     }
 }
 
@@ -74,8 +70,9 @@ async fn dial(State(api): State<Arc<Api>>, mut request: Request) -> Result<Respo
     let wanted: DialRequest =
         serde_json::from_slice(&body).map_err(|error| usage("cannot read the request", error))?;
     let key = api.node.resolve(&wanted.peer)?;
+    let port = port_of(&wanted.port.to_string())?;
     let choice = api.choice(wanted.policy.as_deref(), wanted.path)?;
-    let (stream, routes) = api.node.dial(OverlayAddress { key, port: wanted.port }, choice).await?;
+    let (stream, routes) = api.node.dial(OverlayAddress { key, port }, choice).await?;
     let routes: Vec<_> = routes.iter().map(|info| api.node.route_view(info)).collect();
     let routes = serde_json::to_string(&routes).map_err(|error| internal(&error))?;
     tokio::spawn(carry(upgrade, stream));
@@ -84,11 +81,11 @@ async fn dial(State(api): State<Arc<Api>>, mut request: Request) -> Result<Respo
 
 async fn listen(
     State(api): State<Arc<Api>>,
-    Path(port): Path<u16>,
+    Path(port): Path<String>,
     mut request: Request,
 ) -> Result<Response<Body>, Refused> {
     let upgrade = upgrade_of(&mut request)?;
-    let port = Port(port);
+    let port = port_of(&port)?;
     let listener = api.node.listen(port)?;
     api.holds.listeners.lock().insert(port, Arc::new(AsyncMutex::new(listener)));
     tokio::spawn(async move {
@@ -103,11 +100,11 @@ async fn listen(
 
 async fn accept(
     State(api): State<Arc<Api>>,
-    Path(port): Path<u16>,
+    Path(port): Path<String>,
     mut request: Request,
 ) -> Result<Response<Body>, Refused> {
     let upgrade = upgrade_of(&mut request)?;
-    let port = Port(port);
+    let port = port_of(&port)?;
     let gone = || Problem::new(Code::NotFound, format!("cannot accept on port {port}"), "no app holds it");
     let listener = api.holds.listeners.lock().get(&port).cloned();
     let listener = listener.ok_or_else(|| gone().with_hint("hold the port first: POST /v1/listen/{port}"))?;
@@ -129,6 +126,11 @@ fn upgrade_of(request: &mut Request) -> Result<OnUpgrade, Refused> {
     let upgrade = request.extensions_mut().remove::<OnUpgrade>().filter(|_| wanted);
     let why = format!("the request does not ask for `Upgrade: {STREAM_PROTOCOL}`");
     upgrade.ok_or_else(|| usage("cannot open a stream", why))
+}
+
+fn port_of(text: &str) -> Result<Port, Refused> {
+    let what = || format!("cannot use the port '{text}'");
+    Ok(text.parse().map_err(|error| Problem::new(Code::BadAddress, what(), error))?)
 }
 
 fn switch(header: Option<(&'static str, String)>) -> Result<Response<Body>, Refused> {

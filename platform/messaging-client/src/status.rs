@@ -52,6 +52,13 @@ pub enum ServerState {
 }
 
 impl Status {
+    /// Why no server is connected, for a readiness check.
+    #[must_use]
+    pub fn why_not_connected(&self) -> String {
+        let first = self.problems.first();
+        first.map_or_else(|| "no messaging server is connected".to_owned(), Problem::to_string)
+    }
+
     pub(crate) fn of(key: PublicKey, core: &ClientCore, problems: Vec<Problem>) -> Self {
         Self {
             key,

@@ -82,11 +82,7 @@ impl Apps {
 pub async fn dial(source: &LocalNode, to: PublicKey, port: Port) -> Stream {
     let look = async || {
         let request = DialRequest { peer: to.to_string(), port, policy: Some(POLICY.to_owned()), path: None };
-        let t0 = std::time::Instant::now();
-        let (stream, routes) = source.dial(request).await.map_err(|problem| {
-            eprintln!("DBG dial {:?} {problem}", t0.elapsed());
-            problem.to_string()
-        })?;
+        let (stream, routes) = source.dial(request).await.map_err(|problem| problem.to_string())?;
         let hops: Vec<usize> = routes.iter().map(|route| route.hops.len()).collect();
         if hops.first() == Some(&3) { Ok(stream) } else { Err(format!("the routes have {hops:?} hops")) }
     };

@@ -175,10 +175,8 @@ impl Network {
     /// Waits until every process is ready without a complaint, and transport discovery has every transport up. Nothing
     /// is done for it.
     pub async fn recovered(&self) {
-        let t0 = std::time::Instant::now();
-        for (name, process) in &self.processes {
+        for process in self.processes.values() {
             process.ready(PATIENCE).await;
-            eprintln!("DBG {name} ready {:?}", t0.elapsed());
         }
         let all_up = async || {
             let transports = self.transports().await.map_err(|problem| problem.to_string())?;
@@ -186,7 +184,6 @@ impl Network {
             (up == NODES.len() - 1).then_some(()).ok_or_else(|| format!("{up} are up: {transports:?}"))
         };
         until("registered transports", PATIENCE, all_up).await;
-        eprintln!("DBG up {:?}", t0.elapsed());
     }
 
     /// What transport discovery lists.

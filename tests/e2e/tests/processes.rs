@@ -12,7 +12,7 @@ use byway_api::{
 };
 use byway_base::{RouteId, SecretKey, TransportType, UnixTime, limits::RECORD_TTL};
 use byway_e2e::{Apps, CONTROL_PLANE, LiveStream, NODES, Network, PATIENCE, dial, exchange};
-use byway_testkit::{Postgres, postgres_or_skip, wait::until};
+use byway_testkit::{Postgres, Process, postgres_or_skip, wait::until};
 use byway_wire::{Record, RecordBody, TransportEntry};
 
 /// Bytes carried where the length matters: many times every window and queue on the way.
@@ -224,19 +224,24 @@ async fn a_route_heals_without_losing_a_byte_when_a_killed_intermediate_returns(
 async fn sigterm_drains_every_process_and_ends_it_with_zero() {
     let Some(mut scene) = Scene::start().await else { return };
     let live = scene.live_stream().await;
-    // The last messaging server comes last: it serves for as long as somebody has no other.
-    let (services, last) = (["setup-node", "route-finder", "messaging-server-2"], "messaging-server-1");
-    let services = services.into_iter().chain(["transport-discovery", "messaging-discovery"]);
-    for name in services.chain(NODES).chain([last]) {
-        let process = scene.network.process_mut(name);
-        let status = process.terminate().await;
-        let log = process.log();
-        assert_eq!(status.code(), Some(0), "{name}:\n{log}");
-        assert!(log.contains("stopped") && !log.contains("run out"), "{name} did not drain in time:\n{log}");
-        assert!(!process.announce_file().exists(), "{name} is still announced");
-        assert!(!process.data_dir().join("node.sock").exists(), "{name} left its socket");
-        if CONTROL_PLANE.contains(&name) && name != last {
-            live.goes_on().await;
-        }
+    for name in
+        ["setup-node", "route-finder", "messaging-server-2", "transport-discovery", "messaging-discovery"]
+    {
+        end_gracefully(scene.network.process_mut(name)).await;
+        live.goes_on().await;
     }
+    drop(live);
+    // The last messaging server comes last: it serves for as long as somebody has no other.
+    for name in NODES.into_iter().chain(["messaging-server-1"]) {
+        end_gracefully(scene.network.process_mut(name)).await;
+    }
+}
+
+async fn end_gracefully(process: &mut Process) {
+    let status = process.terminate().await;
+    let log = process.log();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("stopped") && !log.contains("run out"), "it did not drain in time:\n{log}");
+    assert!(!process.announce_file().exists(), "it is still announced");
+    assert!(!process.data_dir().join("node.sock").exists(), "it left its socket");
 }

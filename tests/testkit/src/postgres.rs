@@ -18,6 +18,7 @@ use std::{
 
 mod install;
 
+use crate::skipped;
 use install::Install;
 
 /// Set to `1` where PostgreSQL must not be missing, so that tests fail instead of being skipped.
@@ -145,12 +146,11 @@ impl Postgres {
 /// # Panics
 /// If the server does not start, or is not installed although [`REQUIRE`] asks for it.
 #[must_use]
-#[expect(clippy::print_stderr, reason = "a skipped test says so where test runners show it")]
 pub fn postgres_or_skip() -> Option<Arc<Postgres>> {
     match Postgres::shared() {
         Ok(server) => Some(server),
         Err(PostgresError::NotInstalled) if std::env::var(REQUIRE).as_deref() != Ok("1") => {
-            eprintln!("SKIPPED: PostgreSQL is not installed");
+            skipped("tests on PostgreSQL: it is not installed");
             None
         }
         Err(error) => panic!("{error} ({REQUIRE}={:?})", std::env::var(REQUIRE).ok()),

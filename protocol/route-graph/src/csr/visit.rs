@@ -1,8 +1,6 @@
 //! petgraph's visitor traits on the compact form: its algorithms see the usable transports as an undirected
 //! multigraph.
 
-use std::collections::HashSet;
-
 use petgraph::{
     Direction, Undirected,
     visit::{
@@ -94,14 +92,15 @@ impl NodeIndexable for Csr {
 impl NodeCompactIndexable for Csr {}
 
 impl Visitable for Csr {
-    type Map = HashSet<NodeIndex>;
+    type Map = <petgraph::Graph<(), ()> as Visitable>::Map;
 
     fn visit_map(&self) -> Self::Map {
-        HashSet::new()
+        Self::Map::with_capacity(self.node_count())
     }
 
     fn reset_map(&self, map: &mut Self::Map) {
         map.clear();
+        map.grow(self.node_count());
     }
 }
 

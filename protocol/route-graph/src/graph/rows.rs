@@ -3,7 +3,7 @@
 //! Rows stand in chunks behind `Arc`: a snapshot clones the list of chunks, and a later change copies the one chunk
 //! that it touches. At five million transports that saves a second copy of a quarter gigabyte.
 
-use std::{hash::BuildHasher, sync::Arc};
+use std::sync::Arc;
 
 use byway_base::{TransportId, limits::GRAPH_TRANSPORTS};
 use hashbrown::HashTable;
@@ -71,18 +71,30 @@ impl Rows {
 
 /// Rows and their look-up by id.
 ///
-/// The look-up holds row numbers only, which takes a quarter of a map that holds the ids again. Its hash is keyed at
-/// random because members can grind ids; nothing depends on its order.
+/// The look-up holds row numbers only, which takes a quarter of a map that holds the ids again. Its hash is keyed by the
+/// graph's seed because members can grind ids; nothing depends on its order.
 #[derive(Default)]
 pub(super) struct Table {
     rows: Rows,
     count: u32,
     free: Vec<u32>,
     by_id: HashTable<u32>,
-    hasher: std::hash::RandomState,
+    seed: u64,
+}
+
+/// Folds an id, which is a hash already, with the seed: whoever does not know the seed cannot choose ids that collide.
+fn keyed_hash(seed: u64, id: &TransportId) -> u64 {
+    let (low, high) = id.as_bytes().split_at(8);
+    let word = |bytes: &[u8]| bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let product = u128::from(word(low) ^ seed) * u128::from(word(high) ^ seed.rotate_left(32) | 1);
+    (product >> 64) as u64 ^ product as u64
 }
 
 impl Table {
+    pub(super) fn seeded(seed: u64) -> Self {
+        Self { seed, ..Self::default() }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
     }
@@ -108,7 +120,7 @@ impl Table {
 
     /// Adds a row whose id is not there yet.
     pub(super) fn insert(&mut self, row: Row) {
-        let hash = self.hasher.hash_one(row.id);
+        let hash = keyed_hash(self.seed, &row.id);
         let index = match self.free.pop() {
             Some(index) => {
                 *self.rows.get_mut(index as usize) = row;
@@ -120,12 +132,12 @@ impl Table {
                 self.count - 1
             }
         };
-        let (rows, hasher) = (&self.rows, &self.hasher);
-        self.by_id.insert_unique(hash, index, |at| hasher.hash_one(rows.get(*at as usize).id));
+        let (rows, seed) = (&self.rows, self.seed);
+        self.by_id.insert_unique(hash, index, |at| keyed_hash(seed, &rows.get(*at as usize).id));
     }
 
     pub(super) fn remove(&mut self, id: &TransportId) -> Option<Row> {
-        let (rows, hash) = (&self.rows, self.hasher.hash_one(id));
+        let (rows, hash) = (&self.rows, keyed_hash(self.seed, id));
         let entry = self.by_id.find_entry(hash, |at| rows.get(*at as usize).id == *id).ok()?;
         let (index, _) = entry.remove();
         let row = self.rows.get_mut(index as usize);
@@ -136,7 +148,7 @@ impl Table {
     }
 
     fn find(&self, id: &TransportId) -> Option<u32> {
-        let hash = self.hasher.hash_one(id);
+        let hash = keyed_hash(self.seed, id);
         self.by_id.find(hash, |at| self.rows.get(*at as usize).id == *id).copied()
     }
 }

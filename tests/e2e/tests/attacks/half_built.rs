@@ -2,7 +2,7 @@
 
 use byway_base::{
     OverlayAddress, Port, RouteId, RoutingId,
-    limits::{ROUTE_REQUEST_TTL, RESERVATION_LEASE},
+    limits::{RESERVATION_LEASE, ROUTE_REQUEST_TTL},
 };
 use byway_clock::unix_now;
 use byway_node::{Node, PathChoice};
@@ -18,6 +18,8 @@ use crate::support::{Hand, PATIENCE, Plane, dial_echo, echo, exchange, key, secr
 
 /// Calls of a whole setup on three nodes: each reserves, installs and confirms.
 const CALLS: usize = 9;
+/// The same where the source is left out.
+const GHOST_CALLS: usize = 6;
 /// First port of the apps that are dialled in vain.
 const PORTS: u16 = 1_000;
 
@@ -26,11 +28,13 @@ fn rules(nodes: &[Node]) -> Vec<usize> {
     nodes.iter().map(Node::rules).collect()
 }
 
-/// Asks the last two nodes, and not the first, for a route whose source nobody knows, and stops after so many calls.
-async fn ghost(hand: &Hand, nodes: &[Node], calls: usize) {
-    let route = RouteId::from_bytes([calls as u8; 16]);
-    let [previous, next] = [(0, 1), (1, 2)].map(|(a, b): (usize, usize)| tcp_between(nodes[a].key(), nodes[b].key()));
+/// Asks the last two nodes, and not the first, for a route whose source nobody knows, and stops after so many calls. So
+/// nobody but the leases can end it.
+async fn ghost(hand: &Hand, nodes: &[Node], number: u8, calls: usize) {
+    let route = RouteId::from_bytes([number; 16]);
+    let transport = |a: usize, b: usize| tcp_between(nodes[a].key(), nodes[b].key());
     let reserve = |previous, next| NodeMessage::Reserve { route, previous: Some(previous), next };
+    let install = |role| NodeMessage::Install { route, role };
     let request = RouteRequest {
         route,
         source: OverlayAddress { key: key(99), port: Port(50_000) },
@@ -39,19 +43,19 @@ async fn ghost(hand: &Hand, nodes: &[Node], calls: usize) {
         expires: unix_now().plus(ROUTE_REQUEST_TTL),
     };
     let request = request.sign(&secret(99));
-    let mut backward = RoutingId(1);
-    let mut forward = RoutingId(1);
+    let (mut forward, mut backward) = (RoutingId(1), RoutingId(1));
+    let to_source = RoutingId(7_000 + u32::from(number));
     for call in 0..calls {
         let (node, message) = match call {
-            0 => (1, reserve(previous, Some(next))),
-            1 => (2, reserve(next, None)),
-            2 => (2, NodeMessage::Install { route, role: Role::Destination { request: request.clone(), backward } }),
-            3 => (1, NodeMessage::Install { route, role: Role::Intermediate { forward, backward: RoutingId(route.as_bytes()[0].into()) } }),
+            0 => (1, reserve(transport(0, 1), Some(transport(1, 2)))),
+            1 => (2, reserve(transport(1, 2), None)),
+            2 => (2, install(Role::Destination { request: request.clone(), backward })),
+            3 => (1, install(Role::Intermediate { forward, backward: to_source })),
             4 => (2, NodeMessage::Confirm { route }),
             _ => (1, NodeMessage::Confirm { route }),
         };
         match hand.call(nodes[node].key(), message).await {
-            Reply::Reserved { backward: Some(label), .. } if node == 1 => backward = label,
+            Reply::Reserved { backward: Some(label), .. } => backward = label,
             Reply::Reserved { forward: Some(label), .. } => forward = label,
             Reply::Done {} => {}
             reply => panic!("call {call}: {reply:?}"),
@@ -67,8 +71,12 @@ async fn a_setup_node_that_dies_after_any_of_its_steps_leaves_no_rule_behind() {
     let [source, middle, destination] = &nodes[..] else { panic!("three nodes") };
     let listeners: Vec<_> =
         (0..=CALLS as u16).map(|i| destination.listen(Port(PORTS + i)).unwrap()).collect();
-    let choice =
-        || PathChoice::exactly(vec![tcp_between(source.key(), middle.key()), tcp_between(middle.key(), destination.key())]);
+    let choice = || {
+        PathChoice::exactly(vec![
+            tcp_between(source.key(), middle.key()),
+            tcp_between(middle.key(), destination.key()),
+        ])
+    };
 
     let dialling = join_all(listeners.iter().map(|listener| {
         source.dial(OverlayAddress { key: destination.key(), port: listener.port() }, choice())
@@ -79,7 +87,7 @@ async fn a_setup_node_that_dies_after_any_of_its_steps_leaves_no_rule_behind() {
             let asked = hand.asked().await;
             hand.set_up(&asked, calls).await;
             unanswered.push(asked);
-            ghost(&hand, &nodes, calls.min(6)).await;
+            ghost(&hand, &nodes, calls as u8, calls.min(GHOST_CALLS)).await;
         }
         let built = rules(&nodes);
         // It answers no more, but the sources wait for it: nobody is told that it is dead.

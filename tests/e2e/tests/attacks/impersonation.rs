@@ -1,7 +1,11 @@
 //! Row 8: one key in the name of another.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+};
 
+use bytes::{Bytes, BytesMut};
 use byway_base::{Code, PublicKey, RoutingId, SecretKey};
 use byway_messaging_client::{ALPN_SERVER, ALPN_TRANSPORT};
 use byway_net::{
@@ -13,7 +17,6 @@ use byway_net::{
 use byway_node::{Node, PathChoice, Wanted};
 use byway_testkit::wait::until;
 use byway_wire::{Kind, Packet, messaging::Frame};
-use bytes::{Bytes, BytesMut};
 use quinn::ConnectionError;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, split},
@@ -23,20 +26,26 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::support::{
-    ALPN, HandNode, LinkSender, PATIENCE, PORT, PacketPath, Plane, RawRequest, dial_echo, echo, echo_of, entry,
-    exchange, key, secret, tcp as tcp_type, tcp_between,
+    ALPN, HandNode, LinkSender, PATIENCE, PORT, PacketPath, Plane, RawRequest, dial_echo, echo, echo_of,
+    entry, exchange, key, secret, tcp as tcp_type, tcp_between,
 };
 
 /// The protocol of sessions.
 const SESSION: &[u8] = b"byway-session/1";
 /// What hand-made endpoints call their peer and themselves.
-const ADDRESSES: [SocketAddr; 2] = {
-    let ip = |last| std::net::IpAddr::V6(std::net::Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, last));
-    [SocketAddr::new(ip(1), 1), SocketAddr::new(ip(2), 1)]
-};
+const ADDRESSES: [SocketAddr; 2] = [address(1), address(2)];
+
+const fn address(last: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, last)), 1)
+}
 
 /// A hand-made QUIC endpoint on one side of a route: what comes under one label, what goes under another.
-fn endpoint_on(mut link: crate::support::HandLink, comes: RoutingId, goes: RoutingId, secret: &SecretKey) -> quinn::Endpoint {
+fn endpoint_on(
+    mut link: crate::support::HandLink,
+    comes: RoutingId,
+    goes: RoutingId,
+    secret: &SecretKey,
+) -> quinn::Endpoint {
     let sender: LinkSender = link.sender();
     let path = PacketPath::new(ADDRESSES[0], move |packet| {
         sender.send(&Packet::new(Kind::Data, goes, Bytes::copy_from_slice(packet)));
@@ -49,14 +58,15 @@ fn endpoint_on(mut link: crate::support::HandLink, comes: RoutingId, goes: Routi
             }
         }
     });
-    quic::endpoint(path, ADDRESSES[1], &Identity::new(secret.clone()), &[SESSION], &QuicProfile::session()).unwrap()
+    quic::endpoint(path, ADDRESSES[1], &Identity::new(secret.clone()), &[SESSION], &QuicProfile::session())
+        .unwrap()
 }
 
 /// Two nodes, and an impostor between them.
 async fn with_impostor(plane: &Plane) -> (Node, Node, HandNode, PathChoice) {
     let setup_node = plane.setup_node().await;
-    let [source, destination] = [1, 3].map(|seed| Node::start(plane.node_config(seed, &[setup_node.key])));
-    let (source, destination) = (source.await.unwrap(), destination.await.unwrap());
+    let (source, destination) =
+        (plane.node(1, &[setup_node.key]).await, plane.node(3, &[setup_node.key]).await);
     let impostor = HandNode::between(plane, &secret(66), &source, &destination).await;
     let path = vec![tcp_between(key(1), key(66)), tcp_between(key(66), key(3))];
     plane.path_known(&source, destination.key()).await;
@@ -74,9 +84,12 @@ async fn a_node_on_the_path_cannot_answer_in_the_destinations_place() {
         let endpoint = endpoint_on(previous, crossing.forward.0, crossing.backward.1, &secret(66));
         let incoming = endpoint.accept().await.unwrap();
         assert!(quic::accept(incoming, PATIENCE).await.is_err(), "the source turns away");
+        std::future::pending::<()>().await;
     };
-    let (dialled, ()) = tokio::join!(source.dial(echo_of(&destination), choice), answering);
-    let refused = dialled.unwrap_err();
+    let refused = tokio::select! {
+        dialled = source.dial(echo_of(&destination), choice) => dialled.unwrap_err(),
+        () = answering => unreachable!("it waits for ever"),
+    };
     assert_eq!(refused.code, Code::Denied, "{refused}");
     assert!(source.sessions().is_empty());
 }
@@ -136,7 +149,8 @@ async fn a_request_that_one_key_signed_in_the_name_of_another_is_refused() {
         RawRequest { signature, ..request }
     };
     let signed = entry(&secret(1), &secret(2), byway_clock::unix_now());
-    let (path, body) = (format!("/v1/transports/{}", signed.entry.id()), serde_json::to_string(&signed).unwrap());
+    let (path, body) =
+        (format!("/v1/transports/{}", signed.entry.id()), serde_json::to_string(&signed).unwrap());
     let to = plane.transport_discovery.address;
     let forged = named(RawRequest::signed(&secret(66), "PUT", to, &path, &body), key(66), key(1));
     assert_eq!(forged.send(to).await, (401, "BW-BAD-SIGNATURE".to_owned()));
@@ -153,7 +167,12 @@ async fn a_request_that_one_key_signed_in_the_name_of_another_is_refused() {
 
 /// A connection to a node through messaging whose datagrams come from the key of `client`, but whose handshake proves
 /// the key of `identity`.
-async fn dial_as(plane: &Plane, client: &SecretKey, identity: &SecretKey, node: PublicKey) -> quinn::Connection {
+async fn dial_as(
+    plane: &Plane,
+    client: &SecretKey,
+    identity: &SecretKey,
+    node: PublicKey,
+) -> quinn::Connection {
     let server = plane.server();
     let expect = Expect::Exactly(server.key);
     let own = Identity::new(client.clone());
@@ -193,8 +212,7 @@ async fn dial_as(plane: &Plane, client: &SecretKey, identity: &SecretKey, node: 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_through_messaging_is_who_it_proved_to_be_to_the_server_and_to_the_node_alike() {
     let plane = Plane::start().await;
-    let node = Node::start(plane.node_config(1, &[])).await.unwrap();
-    node.messaging().ready().await;
+    let node = plane.node(1, &[]).await;
     let deceived = dial_as(&plane, &secret(66), &secret(67), node.key()).await;
     let reason = timeout(PATIENCE, deceived.closed()).await.unwrap();
     let ConnectionError::ApplicationClosed(close) = &reason else { panic!("{reason:?}") };

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use byway_base::{RoutingId, limits::PACKET_PAYLOAD_MAX};
 use byway_node::{Node, PathChoice};
 use byway_wire::{Kind, Packet, Reason};
-use bytes::Bytes;
 
-use crate::support::{Hand, HandLink, HandedOut, Plane, dial_echo, echo, exchange, pattern, secret, tcp_between};
+use crate::support::{
+    Hand, HandLink, HandedOut, Plane, dial_echo, echo, exchange, pattern, secret, tcp_between,
+};
 
 /// Bytes of each exchange: many times what waits in any queue.
 const BYTES: usize = 4 * 1024 * 1024;

@@ -6,7 +6,7 @@ use byway_setup::Quotas;
 use byway_testkit::wait::until;
 use byway_wire::setup::{NodeMessage, Reply, Role};
 
-use crate::support::{Hand, PATIENCE, Plane, key, secret, tcp_between, tcp_to};
+use crate::support::{Hand, PATIENCE, Plane, key, listed, secret, tcp_between, tcp_to};
 
 /// The node `2` with transports to `1` and `3`, which never ask for anything.
 async fn middle(plane: &Plane, setup_node: &Hand, quotas: Quotas) -> [Node; 3] {
@@ -18,7 +18,9 @@ async fn middle(plane: &Plane, setup_node: &Hand, quotas: Quotas) -> [Node; 3] {
     let middle = Node::start(config).await.unwrap();
     let both = async || if middle.transports().len() == 2 { Ok(()) } else { Err("not both are up") };
     until("transports", PATIENCE, both).await;
-    middle.messaging().ready().await;
+    for node in [&first, &middle, &last] {
+        listed(node.messaging()).await;
+    }
     [first, middle, last]
 }
 

@@ -1,1 +1,94 @@
-//! Row.
+//! Row 9, and the silent half of row 14: who holds places without saying what for keeps no honest peer out.
+
+use std::net::SocketAddr;
+
+use byway_base::TransportType;
+use byway_messaging_client::{ALPN_SERVER, ALPN_TRANSPORT, Config, MessagingClient};
+use byway_net::{Expect, Identity, tcp};
+use byway_node::PathChoice;
+use byway_wire::messaging::Frame;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{HandLink, PATIENCE, Plane, dial_echo, echo, exchange, secret, send_raw, verdict};
+
+/// Connections held open at one port: many times what one address may have under way there.
+const SILENT: usize = 300;
+/// Transports begun and not agreed on: more than a node agrees on at once, and than wait for it.
+const BEGUN: usize = 700;
+
+/// Connections that say nothing, and such as stop within their first word.
+async fn occupy(address: SocketAddr, first_word: &[u8]) -> Vec<TcpStream> {
+    let mut held = Vec::new();
+    for number in 0..SILENT {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        if number % 3 == 0 {
+            stream.write_all(first_word).await.unwrap();
+        }
+        held.push(stream);
+    }
+    held
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hundreds_of_silent_and_half_begun_connections_keep_no_honest_peer_out() {
+    // How a TLS handshake and an HTTP request begin.
+    const HELLO: &[u8] = &[22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3];
+    const REQUEST: &[u8] = b"GET /v1/sta";
+    let plane = Plane::start().await;
+    let setup_node = plane.setup_node().await;
+    let nodes = plane.row(&[1, 2], &[setup_node.key]).await;
+    echo(&nodes[1]);
+
+    let transports = occupy(nodes[1].listen_address().unwrap(), HELLO).await;
+    HandLink::open(&secret(50), &nodes[1]).await;
+    drop(transports);
+
+    let server = plane.server();
+    let clients = occupy(server.address, HELLO).await;
+    let (identity, expect) = (Identity::new(secret(51)), Expect::Exactly(server.key));
+    let mut honest = tcp::connect(server.address, &identity, expect, ALPN_SERVER, PATIENCE).await.unwrap().stream;
+    let mut ping = Vec::new();
+    Frame::Ping(7).write(&mut ping);
+    honest.write_all(&ping).await.unwrap();
+    let mut pong = vec![0; ping.len()];
+    timeout(PATIENCE, honest.read_exact(&mut pong)).await.unwrap().unwrap();
+    drop(clients);
+
+    for service in [&plane.transport_discovery, &plane.messaging_discovery, &plane.route_finder, &setup_node] {
+        let callers = occupy(service.address, REQUEST).await;
+        let request = format!("GET /v1/stats HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", service.address);
+        assert_eq!(verdict(&send_raw(service.address, request.as_bytes()).await).0, 200);
+        drop(callers);
+    }
+    let mut stream = dial_echo(&nodes[0], &nodes[1], PathChoice::default()).await;
+    exchange(&mut stream, b"all is well").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_begins_transports_without_end_keeps_no_other_peer_out() {
+    let plane = Plane::start().await;
+    let victim = plane.node(1, &[]).await;
+    let mut config = Config::new(secret(66));
+    config.servers = vec![plane.server()];
+    let stop = CancellationToken::new();
+    let eve = MessagingClient::start(config, stop.clone()).unwrap();
+    eve.ready().await;
+    let connection = eve.connect(victim.key(), ALPN_TRANSPORT).await.unwrap();
+    let mut begun = Vec::new();
+    for _ in 0..BEGUN {
+        let (mut send, receive) = connection.open_bi().await.unwrap();
+        send.write_all(&[1]).await.unwrap();
+        begun.push((send, receive));
+    }
+
+    let honest = plane.node(2, &[]).await;
+    let kind = TransportType::new("messaging").unwrap();
+    honest.open_transport(&kind, victim.key()).await.unwrap();
+    assert_eq!(victim.transports().len(), 1);
+    stop.cancel();
+}

@@ -19,7 +19,7 @@ pub(crate) use apps::{PORT, dial_echo, echo, echo_of, exchange};
 pub(crate) use book::{Book, LyingDiscovery, entry, view};
 pub(crate) use crossing::{Crossing, HandNode};
 pub(crate) use garbage::Garbage;
-pub(crate) use hand::{Asked, Hand, HandedOut};
+pub(crate) use hand::{Asked, Hand, HandedOut, listed};
 pub(crate) use link::{ALPN, HandLink, LinkSender, authenticate};
 pub(crate) use path::PacketPath;
 pub(crate) use raw_http::{RawRequest, send_raw, verdict};

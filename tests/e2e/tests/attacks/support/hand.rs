@@ -63,7 +63,11 @@ impl Hand {
         // The other side may refuse before it has read everything.
         let _ = send.write_all(bytes).await;
         let _ = send.finish();
-        timeout(PATIENCE, receive.read_to_end(SETUP_MESSAGE_MAX)).await.unwrap().ok()
+        timeout(PATIENCE, receive.read_to_end(SETUP_MESSAGE_MAX))
+            .await
+            .unwrap()
+            .ok()
+            .filter(|bytes| !bytes.is_empty())
     }
 
     async fn ask<T: Wire>(&self, to: PublicKey, message: &T) -> Reply {
@@ -140,7 +144,7 @@ pub(super) fn messaging_client(
 }
 
 /// Waits until others can find a client.
-pub(super) async fn listed(client: &MessagingClient) {
+pub(crate) async fn listed(client: &MessagingClient) {
     until("contact record", PATIENCE, async || match client.look_up(&[client.key()]).await {
         Ok(records) if records.is_empty() => Err("it is not listed".to_owned()),
         Ok(_) => Ok(()),

@@ -17,7 +17,7 @@ use byway_transport_discovery::TransportDiscovery;
 use tempfile::TempDir;
 use tokio::{task::JoinHandle, time::timeout};
 
-use super::{PATIENCE, key, secret};
+use super::{PATIENCE, hand::listed, key, secret};
 
 /// How often registries look for leases that are over: what a test that moves their clock waits for.
 const SWEEP: Duration = Duration::from_millis(10);
@@ -144,6 +144,13 @@ impl Plane {
         config
     }
 
+    /// The node of a seed, without transports; others find it.
+    pub(crate) async fn node(&self, seed: u8, setup_nodes: &[PublicKey]) -> Node {
+        let node = Node::start(self.node_config(seed, setup_nodes)).await.unwrap();
+        listed(node.messaging()).await;
+        node
+    }
+
     /// The nodes of `seeds`, in this order in a row of `tcp` transports that transport discovery knows.
     pub(crate) async fn row(&self, seeds: &[u8], setup_nodes: &[PublicKey]) -> Vec<Node> {
         let mut nodes: Vec<Node> = Vec::new();
@@ -154,7 +161,7 @@ impl Plane {
         }
         nodes.reverse();
         for node in &nodes {
-            node.messaging().ready().await;
+            listed(node.messaging()).await;
         }
         if let [first, .., last] = &nodes[..] {
             self.path_known(first, last.key()).await;
