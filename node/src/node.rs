@@ -98,13 +98,11 @@ impl Node {
         let (groups, inbound) = Groups::new(dataplane.clone());
         let obedience = Arc::new(Obedience::new(
             key,
-            &config.trusted_setup_nodes,
-            config.rule_quotas,
+            &config,
             dataplane.clone(),
             transports.clone(),
             groups.clone(),
             listeners.clone(),
-            config.transit,
         ));
         let finder = config.route_finder.as_ref().map(|service| client(service, &secret)).transpose()?;
         let dialer = Dialer::new(Parts {

@@ -3,12 +3,12 @@
 mod request;
 mod serve;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use byway_base::{Port, PublicKey, RouteId, TransportId};
 use byway_clock::unix_now;
 use byway_routing::{RouteSide, RouteSpec};
-use byway_setup::{Counts, Effect, End, InstalledRoute, Quotas, RuleBook, Side, Surroundings};
+use byway_setup::{Counts, Effect, End, InstalledRoute, RuleBook, Side, Surroundings};
 use byway_wire::{
     SignedRouteRequest,
     setup::{Failure, NodeMessage, Reply},
@@ -16,7 +16,9 @@ use byway_wire::{
 use parking_lot::Mutex;
 use tracing::debug;
 
-use crate::{dataplane::Dataplane, groups::Groups, listeners::Listeners, transports::Transports};
+use crate::{
+    config::Config, dataplane::Dataplane, groups::Groups, listeners::Listeners, transports::Transports,
+};
 
 pub(crate) use request::SetupNodes;
 pub(crate) use serve::serve;
@@ -24,6 +26,7 @@ pub(crate) use serve::serve;
 /// The node's obedience: its rule book, and what the book's effects act on.
 pub(crate) struct Obedience {
     book: Mutex<RuleBook>,
+    trusted: BTreeSet<PublicKey>,
     dataplane: Arc<Dataplane>,
     transports: Transports,
     groups: Groups,
@@ -35,21 +38,27 @@ pub(crate) struct Obedience {
 impl Obedience {
     pub(crate) fn new(
         own: PublicKey,
-        trusted: &[PublicKey],
-        quotas: Quotas,
+        config: &Config,
         dataplane: Arc<Dataplane>,
         transports: Transports,
         groups: Groups,
         listeners: Listeners,
-        transit: bool,
     ) -> Self {
-        let book = RuleBook::new(own, trusted.iter().copied(), quotas);
-        Self { book: Mutex::new(book), dataplane, transports, groups, listeners, transit }
+        let trusted: BTreeSet<_> = config.trusted_setup_nodes.iter().copied().collect();
+        let book = Mutex::new(RuleBook::new(own, trusted.iter().copied(), config.rule_quotas));
+        Self { book, trusted, dataplane, transports, groups, listeners, transit: config.transit }
+    }
+
+    /// Whether a peer is one of the setup nodes that are obeyed.
+    pub(crate) fn trusts(&self, peer: &PublicKey) -> bool {
+        self.trusted.contains(peer)
     }
 
     /// Obeys or refuses one message of a peer whose key the connection proved.
     pub(crate) fn handle(&self, from: PublicKey, message: NodeMessage) -> Reply {
-        if !self.transit && matches!(message, NodeMessage::Reserve { previous: Some(_), next: Some(_), .. }) {
+        let crosses = matches!(message, NodeMessage::Reserve { previous: Some(_), next: Some(_), .. });
+        // A stranger is refused as such, by the book, which counts it.
+        if crosses && !self.transit && self.trusts(&from) {
             let why = "the node does not forward for others".to_owned();
             return Reply::Failed { failure: Failure { code: byway_base::Code::Denied, why } };
         }

@@ -52,7 +52,7 @@ impl Network {
     ) -> Result<Self, Problem> {
         let deadline = Instant::now() + within;
         progress("starting the control plane");
-        let services = Services::start(directory).await?;
+        let services = Box::pin(Services::start(directory)).await?;
         progress("starting five nodes");
         let secrets: BTreeMap<&str, SecretKey> =
             NAMES.into_iter().map(|name| (name, SecretKey::from_seed(rand::random()))).collect();

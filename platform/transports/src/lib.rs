@@ -5,6 +5,7 @@
 //! [`TYPES`]; see `docs/howto/add-a-transport-type.md`.
 #![warn(missing_docs)]
 
+mod agreeing;
 mod agreement;
 mod messaging;
 mod registry;

@@ -2,10 +2,13 @@
 
 use std::{io, net::SocketAddr};
 
-use byway_base::{PublicKey, limits::HANDSHAKE_TIMEOUT};
-use byway_messaging_client::{ALPN_TRANSPORT, Accepted, MessagingClient, PeerConnections};
+use byway_base::{
+    PublicKey,
+    limits::{HANDSHAKE_TIMEOUT, MESSAGING_CONNECTIONS_PER_PEER, TRANSPORTS_PER_NODE},
+};
+use byway_messaging_client::{ALPN_TRANSPORT, Accepted, MessagingClient, PeerConnections, Place, Places};
 use futures_util::{FutureExt, future::BoxFuture};
-use quinn::{Connection, ConnectionError, RecvStream, SendStream};
+use quinn::{Connection, ConnectionError, RecvStream, SendStream, VarInt};
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
@@ -15,6 +18,8 @@ use crate::{
 
 /// The first byte of a stream that becomes a transport: QUIC shows a stream to the peer only once it carries data.
 const OPENING: u8 = 1;
+/// QUIC code of a connection that is one too many.
+const CLOSE_TOO_MANY: VarInt = VarInt::from_u32(2);
 
 struct Messaging {
     client: MessagingClient,
@@ -36,15 +41,21 @@ pub(crate) fn start(context: &Context, sink: LinkSink) -> BoxFuture<'_, io::Resu
 }
 
 async fn accept_connections(mut incoming: PeerConnections, sink: LinkSink) {
+    let places = Places::new(TRANSPORTS_PER_NODE, MESSAGING_CONNECTIONS_PER_PEER);
     let mut connections = JoinSet::new();
     while let Some(Accepted { peer, connection, .. }) = incoming.recv().await {
-        connections.spawn(accept_streams(peer, connection, sink.clone()));
+        match places.take(peer) {
+            Some(place) => {
+                connections.spawn(accept_streams(peer, connection, sink.clone(), place));
+            }
+            None => connection.close(CLOSE_TOO_MANY, b"too many connections"),
+        }
         while connections.try_join_next().is_some() {}
     }
 }
 
 /// A connection is shared: the peer opens a new stream on it when it wants the transport anew.
-async fn accept_streams(peer: PublicKey, connection: Connection, sink: LinkSink) {
+async fn accept_streams(peer: PublicKey, connection: Connection, sink: LinkSink, _place: Place) {
     while let Ok((send, mut receive)) = connection.accept_bi().await {
         let mut opening = [0];
         let read = timeout(HANDSHAKE_TIMEOUT, receive.read_exact(&mut opening)).await;

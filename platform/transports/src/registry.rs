@@ -3,16 +3,13 @@
 use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc};
 
 use bytes::BytesMut;
-use byway_base::{
-    Code, Problem, PublicKey, SecretKey, TransportType,
-    limits::{HANDSHAKES_AT_ONCE, RECORD_ENTRIES},
-};
+use byway_base::{Code, Problem, PublicKey, SecretKey, TransportType, limits::RECORD_ENTRIES};
 use byway_wire::{Candidate, SignedTransportEntry};
 use futures_util::future::BoxFuture;
 use tokio::{sync::mpsc, task::JoinSet};
-use tracing::debug;
 
 use crate::{
+    agreeing::agree_with_diallers,
     agreement::{AgreementError, Side, agree},
     messaging,
     stream::LinkStream,
@@ -138,32 +135,5 @@ impl Registry {
             addresses.map(|address| Candidate { kind: kind.clone(), address }).collect::<Vec<_>>()
         });
         candidates.flatten().collect()
-    }
-}
-
-/// Agrees with the peers that opened links of one type, many at once: a silent one holds up nobody.
-async fn agree_with_diallers(
-    secret: SecretKey,
-    kind: TransportType,
-    mut links: mpsc::Receiver<Link>,
-    accepted: mpsc::Sender<Opened>,
-) {
-    let mut running = JoinSet::new();
-    while let Some(Link { peer, mut stream, address }) = links.recv().await {
-        if running.len() >= HANDSHAKES_AT_ONCE {
-            running.join_next().await;
-        }
-        while running.try_join_next().is_some() {}
-        let (secret, kind, accepted) = (secret.clone(), kind.clone(), accepted.clone());
-        running.spawn(async move {
-            match agree(&mut stream, Side::Acceptor, &secret, peer, &kind).await {
-                Ok((entry, received)) => {
-                    let opened = Opened { peer, entry, stream, received, address, dialled: false };
-                    // The receiver is gone only when the node stops.
-                    let _ = accepted.send(opened).await;
-                }
-                Err(error) => debug!(peer = %peer.short(), %kind, %error, "no agreement on a transport"),
-            }
-        });
     }
 }

@@ -78,6 +78,12 @@ pub const MESSAGING_CLIENT_QUEUE: usize = 2 * 1024 * 1024;
 pub const MESSAGING_SERVERS_PER_CLIENT: usize = 2;
 /// Bytes queued in a client towards its server before senders wait.
 pub const MESSAGING_SEND_QUEUE: usize = 1024 * 1024;
+/// Connections of one peer, for one protocol, that a node serves at once: the one in use, and such as have not timed out
+/// since the peer restarted.
+pub const MESSAGING_CONNECTIONS_PER_PEER: usize = 4;
+/// Peers that are no trusted setup nodes and hold connections to a node's setup protocol. All that they hear is that they
+/// are refused.
+pub const SETUP_STRANGERS: usize = 64;
 /// Connections by public key that nobody used for this long are closed.
 pub const MESSAGING_IDLE: Duration = Duration::from_secs(60);
 /// How long a contact record is valid.

@@ -31,6 +31,10 @@ pub const CONTROL_PLANE: [&str; 6] = [
 /// The nodes, in the order of a path over all of them.
 pub const NODES: [&str; 4] = ["source", "a", "b", "destination"];
 
+/// What there is a program for.
+const ROLES: [&str; 6] =
+    ["transport-discovery", "messaging-discovery", "messaging-server", "route-finder", "setup-node", "node"];
+
 /// A running network. Dropping it kills every process and removes what they wrote.
 pub struct Network {
     processes: BTreeMap<&'static str, Process>,
@@ -45,23 +49,9 @@ struct Programs(BTreeMap<&'static str, PathBuf>);
 
 impl Programs {
     fn build() -> Self {
-        let names = [
-            "transport-discovery",
-            "messaging-discovery",
-            "messaging-server",
-            "route-finder",
-            "setup-node",
-            "node",
-        ];
-        let built = programs([
-            "byway-transport-discovery",
-            "byway-messaging-discovery",
-            "byway-messaging-server",
-            "byway-route-finder",
-            "byway-setup-node",
-            "byway-node",
-        ]);
-        Self(names.into_iter().zip(built).collect())
+        let names = ROLES.map(|role| format!("byway-{role}"));
+        let built = programs(names.each_ref().map(String::as_str));
+        Self(ROLES.into_iter().zip(built).collect())
     }
 
     fn launch(&self, role: &str, name: &str, directory: &Path) -> Launch {

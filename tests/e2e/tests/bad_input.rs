@@ -10,12 +10,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use byway_app_sdk::LocalNode;
 use byway_base::Code;
+use byway_e2e::PATIENCE;
 use byway_service_kit::Readiness;
 use byway_testkit::{Ended, Launch, programs, wait::until};
 use tempfile::TempDir;
-
-use byway_e2e::PATIENCE;
 
 /// The services, by the names of their settings and keys.
 const SERVICES: [&str; 6] =
@@ -31,7 +31,8 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let built = programs(SERVICES.map(|name| &*format!("byway-{name}").leak()));
+        let names = SERVICES.map(|name| format!("byway-{name}"));
+        let built = programs(names.each_ref().map(String::as_str));
         Self { programs: SERVICES.into_iter().zip(built).collect(), directory: tempfile::tempdir().unwrap() }
     }
 
@@ -234,5 +235,5 @@ async fn two_nodes_do_not_share_a_socket_and_the_second_leaves_the_first_alone()
     let second = Launch::new("second", program, bench.directory.path()).set("socket", socket.as_str());
     let said = bench.refused(second, Code::Bind).await;
     assert!(said.contains(&socket), "{said}");
-    byway_app_sdk::LocalNode::connect(&socket).await.unwrap();
+    LocalNode::connect(&socket).await.unwrap();
 }

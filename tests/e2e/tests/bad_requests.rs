@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
 
 use byway_api::{
-    local::{DialRequest, GetStatus, ListRoutes, PingRequest, SendPing, STREAM_PROTOCOL},
+    local::{DialRequest, GetStatus, ListRoutes, STREAM_PROTOCOL},
     setup_node,
     transport_discovery::{DeleteTransport, TransportPath},
 };
@@ -19,7 +19,12 @@ use tokio::{
 };
 
 /// Sends a request as it is and reads the problem that must come back, with the status of its code.
-async fn refused(mut stream: impl AsyncRead + AsyncWrite + Unpin, head: &str, body: &[u8], code: Code) -> Value {
+async fn refused(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    head: &str,
+    body: &[u8],
+    code: Code,
+) -> Value {
     let fields = format!("Host: localhost\r\nContent-Length: {}\r\n", body.len());
     stream.write_all(format!("{head}\r\n{fields}\r\n").as_bytes()).await.unwrap();
     // Who refuses by the head alone need not read the body.
@@ -38,7 +43,10 @@ async fn refused(mut stream: impl AsyncRead + AsyncWrite + Unpin, head: &str, bo
     let problem: Value = serde_json::from_str(problem).unwrap();
     assert_eq!(problem["code"], code.as_str(), "{head}: {reply}");
     for part in ["type", "title", "detail", "what", "why", "try"] {
-        assert!(problem[part].as_str().is_some_and(|text| !text.is_empty()), "{head} has no `{part}`: {reply}");
+        assert!(
+            problem[part].as_str().is_some_and(|text| !text.is_empty()),
+            "{head} has no `{part}`: {reply}"
+        );
     }
     let status = problem["status"].as_u64().unwrap();
     assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{head}: {reply}");
@@ -51,7 +59,8 @@ async fn refused(mut stream: impl AsyncRead + AsyncWrite + Unpin, head: &str, bo
 fn complete(reply: &[u8]) -> bool {
     let text = String::from_utf8_lossy(reply).to_ascii_lowercase();
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let length = head.split_once("content-length: ").map(|(_, rest)| rest.lines().next().unwrap().parse().unwrap());
+    let length =
+        head.split_once("content-length: ").map(|(_, rest)| rest.lines().next().unwrap().parse().unwrap());
     length.is_some_and(|length: usize| body.len() >= length)
 }
 
@@ -70,7 +79,12 @@ async fn services_refuse_what_is_malformed_unsigned_or_not_the_callers_to_do() {
         ("transport-discovery", "POST /v1/heartbeats HTTP/1.1", b"{}", Code::Unsigned),
         ("messaging-discovery", "POST /v1/records:lookup HTTP/1.1", b"{", Code::Usage),
         ("messaging-discovery", "POST /v1/records:lookup HTTP/1.1", b"{\"keys\":[\"nobody\"]}", Code::Usage),
-        ("messaging-discovery", "POST /v1/records:lookup HTTP/1.1", &[b' '; HTTP_BODY_MAX + 1], Code::TooLarge),
+        (
+            "messaging-discovery",
+            "POST /v1/records:lookup HTTP/1.1",
+            &[b' '; HTTP_BODY_MAX + 1],
+            Code::TooLarge,
+        ),
         ("route-finder", "POST /v1/paths:find HTTP/1.1", b"{}", Code::Unsigned),
     ];
     for (name, head, body, code) in cases {
@@ -93,7 +107,7 @@ async fn a_node_refuses_dials_with_the_code_of_their_reason_and_keeps_nothing_of
     let network = Network::start(None).await;
     let destination = network.key("destination").to_string();
     let own = network.key("source").to_string();
-    let unknown = TransportId::from_bytes([7; 32]);
+    let unknown = TransportId::from_bytes([7; 16]);
     let nobody = SecretKey::from_seed([9; 32]).public().to_string();
     let connect = async || UnixStream::connect(network.process("source").address("socket")).await.unwrap();
     let cases = [
@@ -122,7 +136,13 @@ async fn a_node_refuses_dials_with_the_code_of_their_reason_and_keeps_nothing_of
     refused(connect().await, "POST /v1/dial HTTP/1.1", b"{}", Code::Usage).await;
     for port in ["0", "65536", "web"] {
         for verb in ["listen", "accept"] {
-            refused(connect().await, &format!("POST /v1/{verb}/{port} HTTP/1.1\r\n{upgrade}"), b"", Code::BadAddress).await;
+            refused(
+                connect().await,
+                &format!("POST /v1/{verb}/{port} HTTP/1.1\r\n{upgrade}"),
+                b"",
+                Code::BadAddress,
+            )
+            .await;
         }
     }
     refused(connect().await, &format!("POST /v1/accept/80 HTTP/1.1\r\n{upgrade}"), b"", Code::NotFound).await;
@@ -132,7 +152,11 @@ async fn a_node_refuses_dials_with_the_code_of_their_reason_and_keeps_nothing_of
     assert_eq!(node.call::<ListRoutes>((), (), ()).await.unwrap().sessions, []);
     for name in ["source", "a", "b", "destination"] {
         let empty = async || {
-            let status = network.node(name).call::<GetStatus>((), (), ()).await.map_err(|problem| problem.to_string())?;
+            let status = network
+                .node(name)
+                .call::<GetStatus>((), (), ())
+                .await
+                .map_err(|problem| problem.to_string())?;
             if status.rules == 0 { Ok(()) } else { Err(format!("{name} holds {} rules", status.rules)) }
         };
         until("nodes without rules", PATIENCE, empty).await;
@@ -156,24 +180,25 @@ async fn what_hangs_or_is_gone_is_told_by_its_code_within_the_time_for_a_dial() 
     let mut apps = Apps::at(network.node("destination"));
     let (source, destination) = (network.node("source"), network.key("destination"));
     let port = apps.echo().await;
-    let request = || DialRequest { peer: destination.to_string(), port, policy: Some("hops=3".to_owned()), path: None };
+    let code = async |policy: &str| {
+        let policy = Some(policy.to_owned());
+        let request = DialRequest { peer: destination.to_string(), port, policy, path: None };
+        source.dial(request).await.unwrap_err().code
+    };
 
+    network.process("route-finder").freeze();
+    assert_eq!(code("hops=3").await, Code::Timeout);
+    network.process("route-finder").thaw();
     network.process("setup-node").freeze();
-    assert_eq!(source.dial(request()).await.unwrap_err().code, Code::Timeout);
+    assert_eq!(code("hops=3").await, Code::SetupUnreachable);
     network.process("setup-node").thaw();
     dial(&source, destination, port).await;
 
-    let other = Port(port.0 + 1);
-    network.kill9(&["messaging-server-1", "messaging-server-2"]);
-    let request = DialRequest { port: other, ..request() };
-    assert_eq!(source.dial(request).await.unwrap_err().code, Code::SetupUnreachable);
-
+    network.kill9(&["setup-node"]);
+    assert_eq!(code("hops=3 prefer=hops").await, Code::SetupUnreachable);
     network.kill9(&["route-finder"]);
-    let ping = PingRequest { peer: destination.to_string(), count: None, policy: Some("hops=2".to_owned()), path: None };
-    let problem = source.call::<SendPing>((), (), ping).await.unwrap_err();
-    assert_eq!(problem.code, Code::ServiceUnreachable, "{problem}");
-
+    assert_eq!(code("hops=3 prefer=latency").await, Code::ServiceUnreachable);
     network.kill9(&["source"]);
-    assert_eq!(source.call::<GetStatus>((), (), ()).await.unwrap_err().code, Code::NodeUnreachable);
+    assert_eq!(code("hops=3").await, Code::NodeUnreachable);
     assert_eq!(LocalNode::connect("/nonexistent/node.sock").await.unwrap_err().code, Code::NodeUnreachable);
 }

@@ -42,10 +42,6 @@ const HASHED: &[(&str, &str)] = &[
     ("protocol/routing/src/label_map.rs", "flows by label on the forwarding path; looked up, never walked"),
     ("protocol/route-graph/src/graph/rows.rs", "row numbers by id; looked up, never walked"),
     ("protocol/route-graph/src/search/guided/bounds.rs", "distances by node; looked up, never walked"),
-    (
-        "protocol/route-graph/src/csr/visit.rs",
-        "petgraph's visit map of sparse indices; looked up, never walked",
-    ),
 ];
 
 /// What must not come in by any way: there is one TLS stack.

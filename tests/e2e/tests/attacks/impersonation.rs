@@ -1,33 +1,25 @@
 //! Row 8: one key in the name of another.
 
-use std::{
-    net::{IpAddr, Ipv6Addr, SocketAddr},
-    sync::Arc,
-};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use byway_base::{Code, PublicKey, RoutingId, SecretKey};
-use byway_messaging_client::{ALPN_SERVER, ALPN_TRANSPORT};
+use byway_messaging_client::ALPN_TRANSPORT;
 use byway_net::{
-    Expect, Identity,
+    Identity,
     quic::{self, QuicProfile},
-    tcp,
     virtual_path::synthetic_address,
 };
 use byway_node::{Node, PathChoice, Wanted};
 use byway_testkit::wait::until;
-use byway_wire::{Kind, Packet, messaging::Frame};
+use byway_wire::{Kind, Packet};
 use quinn::ConnectionError;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, split},
-    net::TcpListener,
-    time::timeout,
-};
+use tokio::{net::TcpListener, time::timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::support::{
-    ALPN, HandNode, LinkSender, PATIENCE, PORT, PacketPath, Plane, RawRequest, dial_echo, echo, echo_of,
-    entry, exchange, key, secret, tcp as tcp_type, tcp_between,
+    ALPN, HandLink, HandNode, LinkSender, PATIENCE, PORT, PacketPath, Plane, RawRequest, echo, echo_of,
+    endpoint_through, entry, key, secret, tcp as tcp_type, tcp_between,
 };
 
 /// The protocol of sessions.
@@ -40,12 +32,7 @@ const fn address(last: u16) -> SocketAddr {
 }
 
 /// A hand-made QUIC endpoint on one side of a route: what comes under one label, what goes under another.
-fn endpoint_on(
-    mut link: crate::support::HandLink,
-    comes: RoutingId,
-    goes: RoutingId,
-    secret: &SecretKey,
-) -> quinn::Endpoint {
+fn endpoint_on(mut link: HandLink, comes: RoutingId, goes: RoutingId, secret: &SecretKey) -> quinn::Endpoint {
     let sender: LinkSender = link.sender();
     let path = PacketPath::new(ADDRESSES[0], move |packet| {
         sender.send(&Packet::new(Kind::Data, goes, Bytes::copy_from_slice(packet)));
@@ -173,38 +160,8 @@ async fn dial_as(
     identity: &SecretKey,
     node: PublicKey,
 ) -> quinn::Connection {
-    let server = plane.server();
-    let expect = Expect::Exactly(server.key);
-    let own = Identity::new(client.clone());
-    let connection = tcp::connect(server.address, &own, expect, ALPN_SERVER, PATIENCE).await.unwrap();
-    let (mut read, mut write) = split(connection.stream);
-    let (frames, mut to_send) = tokio::sync::mpsc::unbounded_channel();
-    let path = PacketPath::new(synthetic_address(&node), move |packet| {
-        // The test may be over.
-        let _ = frames.send(Frame::Send { destination: node, payload: Bytes::copy_from_slice(packet) });
-    });
-    tokio::spawn(async move {
-        while let Some(frame) = to_send.recv().await {
-            let mut bytes = Vec::new();
-            frame.write(&mut bytes);
-            if write.write_all(&bytes).await.is_err() || write.flush().await.is_err() {
-                return;
-            }
-        }
-    });
-    let arriving: Arc<PacketPath> = path.clone();
-    tokio::spawn(async move {
-        let mut buffer = BytesMut::new();
-        while read.read_buf(&mut buffer).await.is_ok_and(|count| count > 0) {
-            while let Some(frame) = Frame::take(&mut buffer).unwrap() {
-                if let Frame::Receive { payload, .. } = frame {
-                    arriving.push(&payload);
-                }
-            }
-        }
-    });
+    let endpoint = endpoint_through(plane, client, node).await;
     let (identity, profile) = (Identity::new(identity.clone()), QuicProfile::messaging());
-    let endpoint = quic::endpoint(path, ADDRESSES[1], &identity, &[], &profile).unwrap();
     let to = synthetic_address(&node);
     quic::connect(&endpoint, &identity, to, node, ALPN_TRANSPORT, &profile, PATIENCE).await.unwrap()
 }

@@ -32,7 +32,7 @@ use tokio::{
 
 use crate::support::{
     Garbage, Hand, HandLink, PATIENCE, Plane, authenticate, dial_echo, echo, exchange, key, pattern, secret,
-    send_raw, tcp as tcp_type, tcp_between, tcp_to, verdict,
+    send_raw, tcp as tcp_type, tcp_between, verdict,
 };
 
 /// Bytes that cannot all be the beginning of something valid.
@@ -157,7 +157,9 @@ async fn garbage_on_setup_streams_is_answered_for_itself_by_nodes_and_setup_node
             let reply = decode_message::<Reply>(&reply.expect("an answer")).unwrap();
             assert!(decode_message::<NodeMessage>(&attempt).is_ok() || is_refusal(&reply), "{reply:?}");
         }
-        assert_eq!(hand.exchange(to, &garbage.bytes(SETUP_MESSAGE_MAX + 1)).await, None, "it is not read on");
+        let too_long = hand.exchange(to, &garbage.bytes(SETUP_MESSAGE_MAX + 1)).await;
+        let refusal = too_long.map(|reply| decode_message::<Reply>(&reply).unwrap());
+        assert!(matches!(refusal, None | Some(Reply::Failed { .. })), "{refusal:?}");
         let (mut send, _receive) = connection.open_bi().await.unwrap();
         send.write_all(&[1, 1]).await.unwrap();
         send.reset(0u32.into()).unwrap();

@@ -2,11 +2,21 @@
 
 use std::net::SocketAddr;
 
-use byway_base::TransportType;
-use byway_messaging_client::{ALPN_SERVER, ALPN_TRANSPORT, Config, MessagingClient};
-use byway_net::{Expect, Identity, tcp};
+use byway_base::{Code, RouteId, TransportType, limits::MESSAGING_CONNECTIONS_PER_PEER};
+use byway_messaging_client::{ALPN_SERVER, ALPN_SETUP, ALPN_TRANSPORT, Config, MessagingClient};
+use byway_net::{
+    Expect, Identity,
+    quic::{self, QuicProfile},
+    tcp,
+    virtual_path::synthetic_address,
+};
 use byway_node::PathChoice;
-use byway_wire::messaging::Frame;
+use byway_testkit::wait::until;
+use byway_wire::{
+    messaging::Frame,
+    setup::{NodeMessage, Reply},
+};
+use quinn::ConnectionError;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -14,12 +24,16 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{HandLink, PATIENCE, Plane, dial_echo, echo, exchange, secret, send_raw, verdict};
+use crate::support::{
+    Hand, HandLink, PATIENCE, Plane, dial_echo, echo, endpoint_through, exchange, secret, send_raw, verdict,
+};
 
 /// Connections held open at one port: many times what one address may have under way there.
 const SILENT: usize = 300;
 /// Transports begun and not agreed on: more than a node agrees on at once, and than wait for it.
 const BEGUN: usize = 700;
+/// Connections by public key that one peer tries to hold.
+const CONNECTIONS: usize = 40;
 
 /// Connections that say nothing, and such as stop within their first word.
 async fn occupy(address: SocketAddr, first_word: &[u8]) -> Vec<TcpStream> {
@@ -51,7 +65,8 @@ async fn hundreds_of_silent_and_half_begun_connections_keep_no_honest_peer_out()
     let server = plane.server();
     let clients = occupy(server.address, HELLO).await;
     let (identity, expect) = (Identity::new(secret(51)), Expect::Exactly(server.key));
-    let mut honest = tcp::connect(server.address, &identity, expect, ALPN_SERVER, PATIENCE).await.unwrap().stream;
+    let mut honest =
+        tcp::connect(server.address, &identity, expect, ALPN_SERVER, PATIENCE).await.unwrap().stream;
     let mut ping = Vec::new();
     Frame::Ping(7).write(&mut ping);
     honest.write_all(&ping).await.unwrap();
@@ -59,9 +74,11 @@ async fn hundreds_of_silent_and_half_begun_connections_keep_no_honest_peer_out()
     timeout(PATIENCE, honest.read_exact(&mut pong)).await.unwrap().unwrap();
     drop(clients);
 
-    for service in [&plane.transport_discovery, &plane.messaging_discovery, &plane.route_finder, &setup_node] {
+    for service in [&plane.transport_discovery, &plane.messaging_discovery, &plane.route_finder, &setup_node]
+    {
         let callers = occupy(service.address, REQUEST).await;
-        let request = format!("GET /v1/stats HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", service.address);
+        let request =
+            format!("GET /v1/stats HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", service.address);
         assert_eq!(verdict(&send_raw(service.address, request.as_bytes()).await).0, 200);
         drop(callers);
     }
@@ -91,4 +108,50 @@ async fn a_peer_that_begins_transports_without_end_keeps_no_other_peer_out() {
     honest.open_transport(&kind, victim.key()).await.unwrap();
     assert_eq!(victim.transports().len(), 1);
     stop.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_holds_more_connections_to_a_node_than_its_share() {
+    let plane = Plane::start().await;
+    let trusted = Hand::start(&secret(240), &plane).await;
+    let node = plane.node(1, &[trusted.key()]).await;
+    let endpoint = endpoint_through(&plane, &secret(66), node.key()).await;
+    let (identity, profile) = (Identity::new(secret(66)), QuicProfile::messaging());
+    let to = synthetic_address(&node.key());
+    for alpn in [ALPN_SETUP, ALPN_TRANSPORT] {
+        let mut held = Vec::new();
+        for _ in 0..CONNECTIONS {
+            held.push(
+                quic::connect(&endpoint, &identity, to, node.key(), alpn, &profile, PATIENCE).await.unwrap(),
+            );
+        }
+        let all_but_its_share = async || {
+            let open = held.iter().filter(|connection| connection.close_reason().is_none()).count();
+            if open == MESSAGING_CONNECTIONS_PER_PEER { Ok(()) } else { Err(format!("{open} are open")) }
+        };
+        until("refused connections", PATIENCE, all_but_its_share).await;
+        for refused in held.iter().filter_map(quinn::Connection::close_reason) {
+            let ConnectionError::ApplicationClosed(close) = &refused else { panic!("{refused:?}") };
+            assert_eq!(&close.reason[..], b"too many connections");
+        }
+        // Places that are given back are there again.
+        held.iter().for_each(|connection| connection.close(0u32.into(), b"done"));
+        let again = async || {
+            let again =
+                quic::connect(&endpoint, &identity, to, node.key(), alpn, &profile, PATIENCE).await.unwrap();
+            let (mut send, mut receive) = again.open_bi().await.map_err(|error| error.to_string())?;
+            send.write_all(b"?").await.map_err(|error| error.to_string())?;
+            send.finish().map_err(|error| error.to_string())?;
+            // Either protocol ends a stream on which it was told this, and not the connection.
+            let _ = timeout(PATIENCE, receive.read_to_end(1_000)).await;
+            again.close_reason().map_or(Ok(()), |reason| Err(reason.to_string()))
+        };
+        until("free place", PATIENCE, again).await;
+    }
+    let confirm = NodeMessage::Confirm { route: RouteId::from_bytes([1; 16]) };
+    let reply = trusted.call(node.key(), confirm).await;
+    assert!(
+        matches!(reply, Reply::Failed { failure } if failure.code == Code::NotFound),
+        "the trusted one is served"
+    );
 }

@@ -4,6 +4,7 @@
 mod apps;
 mod book;
 mod crossing;
+mod frames;
 mod garbage;
 mod hand;
 mod link;
@@ -17,9 +18,10 @@ use byway_base::{PublicKey, SecretKey};
 
 pub(crate) use apps::{PORT, dial_echo, echo, echo_of, exchange};
 pub(crate) use book::{Book, LyingDiscovery, entry, view};
-pub(crate) use crossing::{Crossing, HandNode};
+pub(crate) use crossing::HandNode;
+pub(crate) use frames::endpoint_through;
 pub(crate) use garbage::Garbage;
-pub(crate) use hand::{Asked, Hand, HandedOut, listed};
+pub(crate) use hand::{Hand, HandedOut, listed};
 pub(crate) use link::{ALPN, HandLink, LinkSender, authenticate};
 pub(crate) use path::PacketPath;
 pub(crate) use raw_http::{RawRequest, send_raw, verdict};

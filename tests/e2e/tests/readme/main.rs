@@ -1,8 +1,9 @@
 //! The README is true: every command in it is typed as it stands there, on the default ports, and does what is said.
 //!
-//! Whoever writes a command into the README tells here what it is expected to do; one that nobody runs is a failure.
+//! Whoever writes a command into the README says in [`steps`] what it is expected to do; one that nobody runs is a
+//! failure.
 //!
-//! - [`page`]: the README's blocks and commands. [`steps`]: the table of its commands.
+//! - [`page`]: the README's blocks and commands. [`steps`]: the table of these commands.
 //! - [`scene`]: a reader who goes from top to bottom, at [`terminal`]s. [`web`]: the server that bob exposes.
 //! - [`example`]: the example in Rust. [`script`]: what the script of all tests runs instead. [`skip`]: what may lack.
 

@@ -1,6 +1,6 @@
 //! A reader who follows the README from top to bottom.
 
-use std::{collections::BTreeSet, fs};
+use std::fs;
 
 use byway_e2e::PATIENCE;
 use byway_testkit::{program, skipped, wait::until};
@@ -11,7 +11,7 @@ use crate::{
     example,
     page::{self, Block},
     skip::{Skip, installed, ports_are_free},
-    steps::{Deed, MENTIONED, PAGE, PORTS, STEPS, Step, Who},
+    steps::{self, Deed, PAGE, PORTS, Step, Who},
     terminal::Terminals,
     web,
 };
@@ -22,8 +22,6 @@ const PLACEHOLDER: &str = "THE SETUP NODE'S KEY";
 /// The reader, with what was learnt so far.
 pub(crate) struct Scene {
     terminals: Terminals,
-    /// Commands of [`STEPS`] that were done.
-    done: BTreeSet<&'static str>,
     setup_key: Option<String>,
     _web: JoinSet<()>,
 }
@@ -32,7 +30,7 @@ impl Scene {
     pub(crate) async fn start() -> Result<Self, Skip> {
         ports_are_free(&PORTS)?;
         let terminals = Terminals::new(&program("byway"));
-        Ok(Self { terminals, done: BTreeSet::new(), setup_key: None, _web: web::serve().await? })
+        Ok(Self { terminals, setup_key: None, _web: web::serve().await? })
     }
 
     /// Does everything in order, and at the end what sentences name.
@@ -40,11 +38,8 @@ impl Scene {
         for block in page::blocks(text) {
             self.block(&block).await?;
         }
-        let left: Vec<_> = STEPS.iter().filter(|step| !self.done.contains(step.line)).collect();
-        assert!(left.is_empty(), "the README does not have these any more: {left:?}");
-        for mention in page::mentioned(text) {
-            let known = MENTIONED.iter().find(|(written, _)| *written == mention);
-            let (_, step) = known.unwrap_or_else(|| panic!("nobody runs `{mention}`; add it to `MENTIONED`"));
+        for span in page::mentioned(text) {
+            let step = steps::named(span).unwrap_or_else(|| panic!("nobody runs `{span}`"));
             self.deed(step).await?;
         }
         Ok(())
@@ -54,10 +49,8 @@ impl Scene {
         match block.language {
             "sh" => {
                 for line in page::commands(&block.text) {
-                    let step = STEPS.iter().find(|step| step.line == line);
-                    let step = step.unwrap_or_else(|| panic!("nobody runs `{line}`; add it to `STEPS`"));
+                    let step = steps::typed(line).unwrap_or_else(|| panic!("nobody runs `{line}`"));
                     self.deed(step).await?;
-                    self.done.insert(step.line);
                 }
             }
             "toml" => self.settings(&block.text),

@@ -1,5 +1,7 @@
 //! What each command of the README is expected to do.
 
+use crate::page::{blocks, commands, mentioned};
+
 /// A command of the README.
 #[derive(Debug)]
 pub(crate) struct Step {
@@ -95,6 +97,44 @@ pub(crate) const MENTIONED: &[(&str, Step)] = &[
     ),
     ("byway config show", step("byway config show", Deed::Ends(Who::Alice, &["trusted_setup_nodes"]))),
     ("byway whoami", step("byway whoami", Deed::Ends(Who::Bob, &[]))),
-    ("byway path show", step("byway path show bob", Deed::Ends(Who::Alice, &["--path"]))),
     ("byway explain CODE", step("byway explain BW-NO-PATH", Deed::Ends(Who::Alice, &["exit code 6"]))),
 ];
+
+/// The step of a command that stands in a block.
+pub(crate) fn typed(line: &str) -> Option<&'static Step> {
+    STEPS.iter().find(|step| step.line == line)
+}
+
+/// The step of a command that a sentence names.
+pub(crate) fn named(span: &str) -> Option<&'static Step> {
+    MENTIONED.iter().find(|(written, _)| *written == span).map(|(_, step)| step)
+}
+
+/// Commands of the page that nobody runs, and commands that are run and not on the page.
+fn differences(page: &str) -> Vec<String> {
+    let blocks = blocks(page);
+    let scripts = blocks.iter().filter(|block| block.language == "sh");
+    let lines: Vec<_> = scripts.flat_map(|block| commands(&block.text)).collect();
+    let spans = mentioned(page);
+    let unknown = lines.iter().filter(|line| typed(line).is_none());
+    let unknown = unknown.chain(spans.iter().filter(|span| named(span).is_none()));
+    let gone = STEPS.iter().map(|step| step.line).filter(|line| !lines.contains(line));
+    let gone = gone.chain(MENTIONED.iter().map(|(span, _)| *span).filter(|span| !spans.contains(span)));
+    let unknown = unknown.map(|line| format!("nobody runs `{line}`"));
+    unknown.chain(gone.map(|line| format!("the README does not have `{line}`"))).collect()
+}
+
+#[test]
+fn a_command_that_nobody_runs_is_told_in_blocks_and_in_sentences() {
+    let found = differences("Try `byway fly`.\n```sh\nbyway status # now\nbyway swim\n```\n");
+    let unknown: Vec<_> = found.iter().filter(|text| text.starts_with("nobody")).collect();
+    assert_eq!(unknown, ["nobody runs `byway swim`", "nobody runs `byway fly`"]);
+    assert!(!found.iter().any(|text| text.contains("byway status")), "{found:?}");
+    assert_eq!(found.len() - unknown.len(), STEPS.len() - 1 + MENTIONED.len());
+}
+
+#[test]
+fn every_command_of_the_readme_is_run_and_no_other() {
+    let found = differences(crate::page::TEXT);
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}

@@ -4,17 +4,14 @@ use std::{
     collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
-    process::{Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use byway_base::Code;
 use byway_e2e::PATIENCE;
 use byway_testkit::wait::until;
 use tempfile::TempDir;
-use tokio::{
-    process::{Child, Command},
-    time::timeout,
-};
+use tokio::time::timeout;
 
 use crate::{skip::Skip, steps::Who};
 
@@ -66,10 +63,10 @@ impl Terminals {
 
     /// [`Self::run`] for a command that may fail.
     pub(crate) async fn try_run(&self, who: Who, line: &str) -> Result<String, String> {
-        let mut command = self.command(who, line);
-        let output =
-            timeout(PATIENCE, command.output()).await.map_err(|_| format!("`{line}` does not end"))?;
-        let Output { status, stdout, stderr } = output.unwrap();
+        let mut command = tokio::process::Command::from(self.command(who, line));
+        let output = timeout(PATIENCE, command.kill_on_drop(true).output()).await;
+        let Output { status, stdout, stderr } =
+            output.map_err(|_| format!("`{line}` does not end"))?.unwrap();
         let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
         if status.success() { Ok(stdout) } else { Err(format!("`{line}`: {status}\n{stdout}{stderr}")) }
     }
@@ -82,7 +79,8 @@ impl Terminals {
         let path = self.file(&format!("output-{}", self.running.len()));
         let file = fs::File::create(&path).unwrap();
         let mut command = self.command(who, line);
-        let mut child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
+        self.running.push(command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap());
+        let child = self.running.last_mut().unwrap();
         let said = async || {
             let ended = child.try_wait().unwrap();
             let text = fs::read_to_string(&path).unwrap();
@@ -93,9 +91,7 @@ impl Terminals {
                 None => Err(text),
             }
         };
-        let outcome = until(&format!("'{says}' of `{line}`"), PATIENCE, said).await;
-        self.running.push(child);
-        outcome
+        until(&format!("'{says}' of `{line}`"), PATIENCE, said).await
     }
 
     fn command(&self, who: Who, line: &str) -> Command {
@@ -104,7 +100,18 @@ impl Terminals {
         // The program takes the shell's place, so that a signal reaches it.
         command.arg("-c").arg(format!("{exports}\nexec {line}")).current_dir(self.directory.path());
         command.env_clear().envs(env::var_os("PATH").map(|path| ("PATH", path))).env("HOME", self.home());
-        command.stdin(Stdio::null()).kill_on_drop(true);
+        command.stdin(Stdio::null());
         command
+    }
+}
+
+impl Drop for Terminals {
+    fn drop(&mut self) {
+        for mut child in self.running.drain(..) {
+            // It may have ended before.
+            let _ = child.kill();
+            // Its ports are free only then.
+            let _ = child.wait();
+        }
     }
 }

@@ -37,7 +37,7 @@ impl Forms {
     }
 }
 
-fn written(secret: &[u8]) -> [(&'static str, Vec<u8>); 8] {
+fn written(secret: &[u8]) -> [(&'static str, Vec<u8>); 9] {
     let list = format!("{secret:?}");
     let hex = HEXLOWER.encode(secret);
     let texts = [
@@ -51,7 +51,8 @@ fn written(secret: &[u8]) -> [(&'static str, Vec<u8>); 8] {
         // Without the bracket, so that a longer list that holds it is found.
         ("a list of numbers", list[1..].to_owned()),
     ];
-    texts.map(|(form, text)| (form, text.into_bytes()[..PART].to_vec()))
+    let [a, b, c, d, e, f, g, h] = texts.map(|(form, text)| (form, text.into_bytes()[..PART].to_vec()));
+    [("bytes", secret[..PART].to_vec()), a, b, c, d, e, f, g, h]
 }
 
 pub(super) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
@@ -76,7 +77,9 @@ fn a_secret_is_found_in_every_form() {
     };
     assert!(!hidden("nothing"));
     let hex = HEXLOWER.encode(&seed);
-    assert!(hidden(&hex) && hidden(&hex.to_uppercase()) && hidden(&format!("{seed:?}")) && hidden("password"));
+    assert!(
+        hidden(&hex) && hidden(&hex.to_uppercase()) && hidden(&format!("{seed:?}")) && hidden("password")
+    );
     assert!(hidden(&BASE32_NOPAD.encode(&seed)) && hidden(&bs58::encode(&seed).into_string()));
     assert!(hidden(&BASE64.encode(&Sha512::digest(seed)[..32])));
 }
