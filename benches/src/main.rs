@@ -40,11 +40,17 @@ fn main() -> Result<()> {
         let raw = raw::measure(bytes, arguments.runs).await?;
         let mut rows = Vec::new();
         for intermediates in 0..=3 {
-            eprintln!("measuring {intermediates} intermediates");
+            progress(&format!("measuring {intermediates} intermediates"));
             rows.push(chain::measure(intermediates, "tcp", bytes, arguments.runs).await?);
         }
-        eprintln!("measuring a messaging transport");
+        progress("measuring a messaging transport");
         rows.push(chain::measure(0, "messaging", bytes, arguments.runs).await?);
         report::print(&raw, &rows, arguments.json)
     })
+}
+
+/// For people who wait; the table goes to stdout.
+#[expect(clippy::print_stderr, reason = "a measurement takes minutes")]
+fn progress(what: &str) {
+    eprintln!("{what}");
 }

@@ -42,7 +42,7 @@ fn a_dead_reader_holds_one_window_at_each_hop_and_other_routes_go_on() {
     while read < sent {
         let packets = world.read(dead.destination, 8);
         assert!(!packets.is_empty(), "{read} of {sent} bytes came");
-        read += packets.iter().map(|packet| packet.len()).sum::<usize>();
+        read += packets.iter().map(bytes::Bytes::len).sum::<usize>();
         world.run();
     }
     world.send(dead.source, &[1; 10]).unwrap();

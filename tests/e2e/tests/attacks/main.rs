@@ -9,6 +9,7 @@ mod labels;
 mod malformed;
 mod plaintext;
 mod registration;
+mod relay;
 mod replay;
 mod rules;
 mod secrets;
