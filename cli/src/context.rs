@@ -19,7 +19,7 @@ const PLACES: &[&str] = &["HOME", "XDG_STATE_HOME", "STATE_DIRECTORY"];
 const OWN_PLACES: &[&str] = &["DATA_DIR", "KEY_FILE", "SOCKET"];
 
 /// Variables that begin like settings and need not be some of a service.
-pub(crate) const NOT_SETTINGS: &[&str] = &["BYWAY_CONFIG", "BYWAY_ANNOUNCE", "BYWAY_SOCKET"];
+const NOT_SETTINGS: &[&str] = &["BYWAY_CONFIG", "BYWAY_ANNOUNCE", "BYWAY_SOCKET"];
 
 /// What commands work with.
 #[derive(Debug, Clone)]

@@ -8,11 +8,13 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::{
-    context::NOT_SETTINGS,
     output::{Output, Paint},
     services::{self, Visit},
     stop::Stop,
 };
+
+/// Variables that stand for flags of a service: those that it leaves out itself, so that both agree on what is valid.
+const FLAGS: &[&str] = &["BYWAY_CONFIG", "BYWAY_ANNOUNCE"];
 
 /// What to do with settings.
 #[derive(Debug, Args)]
@@ -69,7 +71,7 @@ impl Visit for Load {
     fn visit<S: Service>(self) -> Self::Output {
         let variables = env::vars_os()
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
-        let loader = Loader::new(S::NAME).file(self.0).env(variables).also_known(NOT_SETTINGS);
+        let loader = Loader::new(S::NAME).file(self.0).env(variables).also_known(FLAGS);
         let loaded: Loaded<S::Raw> = loader.load()?;
         let report = loaded.report();
         S::configure(loaded.config, &loaded.common)?;

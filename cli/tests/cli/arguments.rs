@@ -6,7 +6,7 @@ use byway_base::{Code, SecretKey};
 use serde_json::Value;
 use tempfile::tempdir;
 
-use crate::command::run;
+use crate::command::{byway, run};
 
 #[test]
 fn what_is_written_wrong_is_told_with_code_cause_and_next_step() {
@@ -201,4 +201,19 @@ fn a_service_is_run_with_its_own_arguments() {
     assert!(help.stdout.contains("--print-config"), "{}", help.stdout);
     let checked = run(home.path(), &["service", "node", "--check", "--set", "transit=false"]);
     assert_eq!((checked.code, checked.stdout.as_str()), (Some(0), "the configuration is valid\n"));
+}
+
+#[test]
+fn a_check_of_settings_and_the_service_itself_agree_on_the_environment() {
+    let home = tempdir().unwrap();
+    for variable in ["BYWAY_LOG_LEVEL", "BYWAY_SOCKET", "BYWAY_LISTN", "BYWAY_NODE_TRANSIT", "BYWAY_ANNOUNCE"]
+    {
+        for service in ["node", "route-finder"] {
+            let code = |args: &[&str]| {
+                byway(home.path(), args).env(variable, "info").output().unwrap().status.code()
+            };
+            let checked = code(&["config", "check", "--service", service]);
+            assert_eq!(checked, code(&["service", service, "--check"]), "{variable} {service}");
+        }
+    }
 }

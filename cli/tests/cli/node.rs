@@ -30,8 +30,6 @@ impl Alone {
         let bob = SecretKey::from_seed([2; 32]).public();
         let loader = Loader::new("node")
             .flag("data_dir", home.path().display().to_string())
-            // A node is told of messaging; nobody answers there.
-            .flag("messaging_servers", format!("{bob}@127.0.0.1:1"))
             .flag("petnames", format!("bob={bob}"));
         let loaded = loader.load::<<NodeService as Service>::Raw>().unwrap();
         let shutdown = Shutdown::new(loaded.common.drain_timeout);

@@ -26,7 +26,7 @@ fn put_transport(secret: &SecretKey, peer: &SecretKey, to: SocketAddr) -> RawReq
 }
 
 /// A signed request to every service that takes one.
-async fn requests(plane: &Plane, setup_node: &Running) -> Vec<Captured> {
+fn requests(plane: &Plane, setup_node: &Running) -> Vec<Captured> {
     let [transports, records, finder] =
         [&plane.transport_discovery, &plane.messaging_discovery, &plane.route_finder].map(|s| s.address);
     let body = RecordBody::Node { servers: Vec::new(), candidates: Vec::new(), transit: true };
@@ -71,7 +71,7 @@ async fn no_service_takes_a_captured_request_again_or_for_anything_else() {
     plane.route_finder.ready().await;
     let setup_node = plane.setup_node().await;
     let bad_signature = (401, "BW-BAD-SIGNATURE".to_owned());
-    for Captured { request, to, method, path } in requests(&plane, &setup_node).await {
+    for Captured { request, to, method, path } in requests(&plane, &setup_node) {
         let mut variants = vec![
             RawRequest { path, ..request.clone() },
             RawRequest { path: format!("{}?limit=1", request.path), ..request.clone() },

@@ -25,8 +25,7 @@ use byway_transport_discovery::TransportDiscovery;
 use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan, util::SubscriberInitExt};
 
 use crate::support::{
-    Hand, HandLink, PATIENCE, Plane, RawRequest, config_of, dial_echo, echo, echo_of, exchange, pattern,
-    tcp_to,
+    Hand, HandLink, PATIENCE, Plane, RawRequest, config_of, dial_echo, echo, exchange, pattern, tcp_to,
 };
 use forms::{Forms, seed_of};
 
@@ -223,7 +222,6 @@ async fn no_secret_shows_in_logs_errors_debug_output_arguments_or_files_of_a_who
     for (path, content) in files(plane.directory.path()) {
         forms.assert_absent_from(&path.display().to_string(), &content);
     }
-    let _still_running = echo_of(&nodes[1]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

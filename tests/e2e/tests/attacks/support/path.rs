@@ -10,10 +10,13 @@ use std::{
 
 use byway_net::virtual_path::{PathFull, RecvBatch, VirtualPath};
 
+/// Takes a packet that QUIC sends.
+type SendPacket = Box<dyn Fn(&[u8]) + Send + Sync>;
+
 /// One end of a path. What is sent is given to a closure; what has arrived is put in by the test.
 pub(crate) struct PacketPath {
     peer: SocketAddr,
-    send: Box<dyn Fn(&[u8]) + Send + Sync>,
+    send: SendPacket,
     arrived: Mutex<(VecDeque<Vec<u8>>, Option<Waker>)>,
 }
 
