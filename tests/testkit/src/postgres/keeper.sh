@@ -9,7 +9,14 @@ backends() {
     "$binaries/psql" -h 127.0.0.1 -p "$port" -U postgres -d postgres -At \
         -c "select pid from pg_stat_activity where datname = '$1'" </dev/null 2>>"$home/log"
 }
-slay() { pids=$(backends "$1") && [ -n "$pids" ] && kill -9 $pids; }
+# The server ends all backends when one is killed, so that the later ones may be gone before their turn.
+slay() {
+    killed=
+    for pid in $(backends "$1"); do
+        kill -9 "$pid" 2>>"$home/log" && killed=yes
+    done
+    [ -n "$killed" ]
+}
 
 binaries=$1 home=$2 port=$3
 options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$home -c fsync=off -c shared_buffers=16MB"
