@@ -7,7 +7,7 @@ use byway_base::{OverlayAddress, Policy, Port, PublicKey, SecretKey, TransportTy
 use byway_node::{Config, Listener, Node, PathChoice, ServiceAddress, Wanted};
 use serde::{Deserialize, Serialize};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
 };
 
@@ -140,18 +140,8 @@ async fn discard(mut listener: Listener) {
 }
 
 async fn send(node: &Node, to: PublicKey, policy: &str, bytes: u64) -> Result<Answer> {
-    let (mut stream, _) = node.dial(OverlayAddress { key: to, port: PORT }, choice(policy)?).await?;
-    let chunk = vec![0x5a; CHUNK];
-    let started = Instant::now();
-    let mut left = bytes;
-    while left > 0 {
-        let count = chunk.len().min(usize::try_from(left).unwrap_or(CHUNK));
-        stream.write_all(&chunk[..count]).await?;
-        left -= count as u64;
-    }
-    stream.shutdown().await?;
-    stream.read_exact(&mut [0]).await?;
-    Ok(Answer { seconds: started.elapsed().as_secs_f64(), ..Answer::default() })
+    let (stream, _) = node.dial(OverlayAddress { key: to, port: PORT }, choice(policy)?).await?;
+    timed_transfer(stream, bytes).await
 }
 
 /// Times whole dials: path, route over all nodes, session, stream. Every policy text is a session of its own.
@@ -181,7 +171,11 @@ async fn raw_sink() -> Result<Answer> {
 }
 
 async fn raw_send(to: &str, bytes: u64) -> Result<Answer> {
-    let mut stream = TcpStream::connect(to).await?;
+    timed_transfer(TcpStream::connect(to).await?, bytes).await
+}
+
+/// From the first byte until the other end says that it has all: the same work on a plain stream and on the overlay.
+async fn timed_transfer(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: u64) -> Result<Answer> {
     let chunk = vec![0x5a; CHUNK];
     let started = Instant::now();
     let mut left = bytes;
