@@ -11,19 +11,21 @@ use std::{
 use bytes::Bytes;
 use byway_base::{Moment, RouteId};
 use byway_routing::{
-    Counters, Event, Forwarder, InstallError, Outgoing, RouteKey, RouteSpec, RouteView, SendError,
-    TransportSlot, TransportView, Wake,
+    Counters, Event, Forwarder, ForwarderConfig, InstallError, Outgoing, RouteKey, RouteSpec, RouteView,
+    SendError, TransportSlot, TransportView, Wake,
 };
 use byway_wire::{Packet, Reason};
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 /// Who waits for the routes of one group.
 #[derive(Debug, Default)]
 pub(crate) struct RouteWakers {
     /// The session's endpoint, for packets.
     pub(crate) readable: AtomicWaker,
+    /// The endpoint of the session's datagrams.
+    pub(crate) datagrams: AtomicWaker,
     /// The session's connection, for room.
     pub(crate) writable: AtomicWaker,
     /// A sender found no room and has not been woken since.
@@ -44,6 +46,8 @@ pub(crate) struct Dataplane {
     shared: Mutex<Shared>,
     origin: Instant,
     events: mpsc::UnboundedSender<Event>,
+    /// Something is due earlier than [`Dataplane::handle_timeout`] said.
+    sooner: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -61,16 +65,19 @@ pub(crate) struct Wakes {
     transports: Vec<Arc<AtomicWaker>>,
     readable: Vec<Arc<RouteWakers>>,
     writable: Vec<Arc<RouteWakers>>,
+    datagrams: Vec<Arc<RouteWakers>>,
     events: Vec<Event>,
+    sooner: bool,
 }
 
 impl Dataplane {
     /// An empty data half; events come out of the receiver. Their number is bounded by what causes them: one per route,
-    /// transport and probe.
-    pub(crate) fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<Event>) {
+    /// transport, and probe or trace that was sent.
+    pub(crate) fn new(config: ForwarderConfig) -> (Arc<Self>, mpsc::UnboundedReceiver<Event>) {
         let (events, receiver) = mpsc::unbounded_channel();
-        let shared = Mutex::new(Shared::default());
-        (Arc::new(Self { shared, origin: Instant::now(), events }), receiver)
+        let forwarder = Forwarder::new(config);
+        let shared = Mutex::new(Shared { forwarder, ..Shared::default() });
+        (Arc::new(Self { shared, origin: Instant::now(), events, sooner: Notify::new() }), receiver)
     }
 
     /// The time as the forwarder and the groups count it.
@@ -86,6 +93,9 @@ impl Dataplane {
         shared.collect(wakes);
         drop(shared);
         wakes.fire(&self.events);
+        if std::mem::take(&mut wakes.sooner) {
+            self.sooner.notify_one();
+        }
         result
     }
 
@@ -151,7 +161,7 @@ impl Dataplane {
         out: &mut Vec<Outgoing>,
         wakes: &mut Wakes,
     ) -> usize {
-        self.with(wakes, |forwarder, _| forwarder.poll_transmit(slot, budget, out))
+        self.with(wakes, |forwarder, now| forwarder.poll_transmit(now, slot, budget, out))
     }
 
     /// Sends a session's packet.
@@ -161,7 +171,58 @@ impl Dataplane {
 
     /// Takes what arrived for a session. False if the route is gone.
     pub(crate) fn receive(&self, key: RouteKey, max: usize, out: &mut Vec<Bytes>, wakes: &mut Wakes) -> bool {
-        self.with(wakes, |forwarder, _| forwarder.receive(key, max, out))
+        self.with(wakes, |forwarder, now| forwarder.receive(now, key, max, out))
+    }
+
+    /// Sends a datagram of a session.
+    pub(crate) fn send_datagram(
+        &self,
+        key: RouteKey,
+        payload: Bytes,
+        wakes: &mut Wakes,
+    ) -> Result<(), SendError> {
+        self.with(wakes, |forwarder, now| forwarder.send_datagram(now, key, payload))
+    }
+
+    /// Takes the datagrams that arrived for a session. False if the route is gone.
+    pub(crate) fn receive_datagrams(
+        &self,
+        key: RouteKey,
+        max: usize,
+        out: &mut Vec<Bytes>,
+        wakes: &mut Wakes,
+    ) -> bool {
+        self.with(wakes, |forwarder, _| forwarder.receive_datagrams(key, max, out))
+    }
+
+    /// How many bytes wait at a route that begins or ends here and on its first hop.
+    pub(crate) fn backlog(&self, key: RouteKey) -> Option<usize> {
+        self.shared.lock().forwarder.backlog(key)
+    }
+
+    /// Counts a datagram that was too large for its transport.
+    pub(crate) fn datagram_oversized(&self) {
+        self.shared.lock().forwarder.datagram_oversized();
+    }
+
+    /// Whether routes between others are carried from now on.
+    pub(crate) fn set_transit(&self, transit: bool) {
+        self.once(|forwarder, _| forwarder.set_transit(transit));
+    }
+
+    /// Asks the node `hops` hops ahead on a route to answer with `token`.
+    pub(crate) fn send_trace(&self, key: RouteKey, hops: u8, token: u64) {
+        self.once(|forwarder, now| forwarder.send_trace(now, key, hops, token));
+    }
+
+    /// Waits until something is due earlier than [`Self::handle_timeout`] said. Cancel safe; for one waiter.
+    pub(crate) async fn sooner(&self) {
+        self.sooner.notified().await;
+    }
+
+    /// Bytes that came from transports and wait in queues.
+    pub(crate) fn queued(&self) -> usize {
+        self.shared.lock().forwarder.queued()
     }
 
     /// Sends a probe over a route that begins here.
@@ -221,6 +282,8 @@ impl Shared {
                 Wake::Transport(slot) => wakes.transports.extend(self.transports.get(&slot).cloned()),
                 Wake::Readable(key) => wakes.readable.extend(self.routes.get(&key).cloned()),
                 Wake::Writable(key) => wakes.writable.extend(self.routes.get(&key).cloned()),
+                Wake::Datagrams(key) => wakes.datagrams.extend(self.routes.get(&key).cloned()),
+                Wake::Timer => wakes.sooner = true,
             }
         }
         while let Some(event) = self.forwarder.pop_event() {
@@ -234,6 +297,7 @@ impl Wakes {
         self.transports.drain(..).for_each(|waker| waker.wake());
         self.readable.drain(..).for_each(|wakers| wakers.readable.wake());
         self.writable.drain(..).for_each(|wakers| wakers.unblock());
+        self.datagrams.drain(..).for_each(|wakers| wakers.datagrams.wake());
         for event in self.events.drain(..) {
             // The receiver is gone only when the node stops.
             let _ = events.send(event);

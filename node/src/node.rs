@@ -12,7 +12,7 @@ use byway_messaging_client::{
     ALPN_SETUP, ALPN_TRANSPORT, Config as MessagingConfig, HttpDirectory, MessagingClient,
 };
 use byway_net::Identity;
-use byway_routing::{Counters, Event};
+use byway_routing::{Counters, Event, ForwarderConfig};
 use byway_service_kit::Health;
 use byway_transports::{Context, Registry};
 use byway_wire::Candidate;
@@ -73,7 +73,7 @@ impl Node {
         let stop = CancellationToken::new();
         let health = Health::new();
         let events = Events::new();
-        let (dataplane, happened) = Dataplane::new();
+        let (dataplane, happened) = Dataplane::new(ForwarderConfig::default());
         let messaging = start_messaging(&config, &secret, &stop)?;
         let context = Context {
             identity: identity.clone(),
@@ -424,11 +424,14 @@ fn published(registry: &Registry, config: &Config) -> Vec<Candidate> {
 
 /// What happens by time alone.
 async fn keep_time(dataplane: Arc<Dataplane>, obedience: Arc<Obedience>) {
-    const SHORTEST: Duration = Duration::from_millis(50);
+    const SHORTEST: Duration = Duration::from_millis(10);
     loop {
         let forwarding = dataplane.handle_timeout();
         let leases = obedience.handle_timeout().unwrap_or(RESERVATION_LEASE);
-        sleep(forwarding.min(leases).max(SHORTEST)).await;
+        sleep(SHORTEST).await;
+        let rest = forwarding.min(leases).saturating_sub(SHORTEST);
+        // Sooner, or on time: either way it is looked at again.
+        let _ = timeout(rest, dataplane.sooner()).await;
     }
 }
 
@@ -442,7 +445,7 @@ async fn handle_events(
 ) {
     while let Some(event) = happened.recv().await {
         match event {
-            Event::RouteEnded { key, route, local, reason } => {
+            Event::RouteEnded { key, route, local, reason, .. } => {
                 obedience.removed(route);
                 if local {
                     dataplane.forget_route(key);
@@ -450,7 +453,7 @@ async fn handle_events(
                 }
             }
             Event::ProbeAnswered { key, token } => groups.probe_answered(key, token),
-            Event::RoundTrip { .. } => {}
+            Event::RoundTrip { .. } | Event::TraceAnswered { .. } => {}
             Event::TransportDead { slot, why } => transports.close_slot(slot, why),
         }
     }

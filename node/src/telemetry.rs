@@ -20,7 +20,9 @@ pub(crate) async fn publish(node: Node, stop: CancellationToken) {
         counter!("byway_overruns_total").absolute(counters.overruns);
         counter!("byway_datagrams_dropped_total").absolute(counters.datagrams_dropped);
         counter!("byway_stray_control_total").absolute(counters.stray_control);
-        counter!("byway_unhandled_packets_total").absolute(counters.unhandled);
+        counter!("byway_datagrams_oversized_total").absolute(counters.datagrams_oversized);
+        counter!("byway_overloads_total").absolute(counters.overloads);
+        counter!("byway_grants_delayed_total").absolute(counters.grants_delayed);
         counter!("byway_control_overflows_total").absolute(counters.control_overflows);
         counter!("byway_routes_idle_expired_total").absolute(counters.idle_expired);
         let setup = node.setup_counts();

@@ -22,10 +22,24 @@ pub const TRANSPORT_WRITE_BATCH: usize = 256 * 1024;
 
 // ---- Forwarding ----
 
-/// Credit that each flow of a route starts with at each hop, bytes. Bounds what one dead reader can hold at a hop.
-pub const CREDIT_WINDOW: usize = 1024 * 1024;
-/// A forwarder grants credit back once this much has been written on, bytes.
-pub const CREDIT_GRANT_STEP: usize = CREDIT_WINDOW / 8;
+/// Credit that each flow of a route starts with at each hop, and falls back to when idle, bytes. Both neighbours know it
+/// without a message. Bounds what a reader that was dead from the start holds at a hop; 16 packets, enough for 1 Gbit/s
+/// over a hop of 2 ms.
+pub const CREDIT_WINDOW: usize = 256 * 1024;
+/// Smallest window, bytes: two packets, so that one is under way while the other is passed on.
+pub const CREDIT_WINDOW_MIN: usize = 34 * 1024;
+/// Largest window that a receiver grants, bytes: 1 Gbit/s over a hop of 250 ms.
+pub const CREDIT_WINDOW_MAX: usize = 32 * 1024 * 1024;
+/// A forwarder grants credit back once it owes this part of the window: few packets, and never a stalled sender.
+pub const CREDIT_GRANT_PART: usize = 8;
+/// Credit cost of packets that a local sender may have waiting at one route, bytes. Enough to fill a transport's batch
+/// while the session prepares the next, and little enough not to delay what the session sends after a switch.
+pub const LOCAL_QUEUE: usize = 384 * 1024;
+/// Time that data should wait at one hop at most; windows shrink towards it.
+pub const QUEUE_DELAY: Duration = Duration::from_millis(50);
+/// Bytes that the queues of one node hold in all, unless told otherwise. Windows no longer grow when half of it is
+/// promised beyond their first size; where it is exceeded, the route with the largest queue ends.
+pub const FORWARDER_MEMORY: usize = 256 * 1024 * 1024;
 /// Bytes of `datagram` packets queued per flow before further ones are dropped.
 pub const DATAGRAM_QUEUE: usize = 256 * 1024;
 /// Bytes that one flow may send before the next flow of the same transport has its turn (deficit round robin).
@@ -63,6 +77,32 @@ pub const HANDSHAKES_PER_ADDRESS: usize = 64;
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Time to open a connection to an address.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Handshakes under way at one UDP socket before further diallers have to prove their address, which costs them a round
+/// trip: as many as one address may have.
+pub const HANDSHAKES_UNVALIDATED: usize = HANDSHAKES_PER_ADDRESS;
+/// Bytes that a UDP socket takes in while its node is busy; the kernel may allow less. 10 ms at 3 Gbit/s.
+pub const UDP_RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
+/// Bytes that the kernel holds unsent on a TCP connection before it counts as full. Queueing belongs in front of it,
+/// where it is fair; half of it keeps a line of 100 Mbit/s busy for 5 ms until the writer has its turn.
+pub const KERNEL_UNSENT: u32 = 128 * 1024;
+/// Streams that a peer may have open at once on a `quic` transport, one for each flow; further flows share them. Each
+/// costs some hundred bytes.
+pub const LINK_STREAMS: u32 = 256;
+/// Flow-control window of one stream of a `quic` transport, bytes. Credit paces flows, so that a stream is read at once
+/// and its window must never be the limit.
+pub const LINK_STREAM_WINDOW: u32 = 32 * 1024 * 1024;
+/// Bytes that may wait at the receiver of a `quic` transport for lost ones before them, all streams together. As much as
+/// a sender keeps for repetition; a peer that sends more is cut off.
+pub const LINK_REORDER: u32 = 64 * 1024 * 1024;
+/// Bytes that a `quic` transport hands to QUIC beyond what may be in flight, at least: a few batches, so that QUIC never
+/// waits for the scheduler.
+pub const LINK_UNSENT: u64 = 128 * 1024;
+/// The same as time at the path's rate: half of what a hop may hold.
+pub const LINK_UNSENT_TIME: Duration = Duration::from_millis(25);
+/// Bytes kept for streams of a `quic` transport that the peer does not let grow, so that others go on. Beyond it all wait.
+pub const LINK_STALLED: usize = 8 * 1024 * 1024;
+/// Bytes of QUIC datagrams kept in either direction; beyond it the oldest are dropped. As one flow's.
+pub const LINK_DATAGRAMS: usize = DATAGRAM_QUEUE;
 /// First pause before a lost connection is tried again; doubles, with jitter.
 pub const REDIAL_MIN: Duration = Duration::from_millis(250);
 /// Longest pause before a lost connection is tried again.
@@ -241,7 +281,9 @@ const _: () = {
     assert!(SESSION_MTU <= PACKET_PAYLOAD_MAX && MESSAGING_MTU <= MESSAGING_PAYLOAD_MAX);
     assert!(PACKET_PAYLOAD_MAX + PACKET_HEADER <= 1 << 14);
     assert!(TRANSPORT_READ_CHUNK >= 2 * (PACKET_PAYLOAD_MAX + PACKET_HEADER));
-    assert!(CREDIT_WINDOW >= 4 * PACKET_PAYLOAD_MAX && CREDIT_GRANT_STEP * 2 <= CREDIT_WINDOW);
+    assert!(CREDIT_WINDOW >= 4 * PACKET_PAYLOAD_MAX && CREDIT_WINDOW_MAX >= CREDIT_WINDOW);
+    assert!(CREDIT_WINDOW_MIN >= 2 * (PACKET_PAYLOAD_MAX + 64) && CREDIT_WINDOW_MIN <= CREDIT_WINDOW);
+    assert!(FORWARDER_MEMORY >= 4 * CREDIT_WINDOW_MAX);
     assert!(FAIR_QUANTUM >= PACKET_PAYLOAD_MAX + PACKET_HEADER);
     assert!(TRANSPORT_SILENCE.as_secs() >= 2 * TRANSPORT_PING_INTERVAL.as_secs());
     assert!(ROUTE_IDLE.as_secs() > 4 * ROUTE_PROBE_INTERVAL.as_secs());

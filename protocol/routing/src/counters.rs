@@ -13,10 +13,14 @@ pub struct Counters {
     pub overruns: u64,
     /// Datagrams dropped because their flow's queue was full.
     pub datagrams_dropped: u64,
-    /// Credit, close or fault packets that name no flow of their transport.
+    /// Datagrams that a transport could not carry, for their size.
+    pub datagrams_oversized: u64,
+    /// Credit, close, fault or trace packets that name no flow of their transport, and answers that nobody asked for.
     pub stray_control: u64,
-    /// Packets of kinds that this node does not handle.
-    pub unhandled: u64,
+    /// Routes ended because the node's queues were full.
+    pub overloads: u64,
+    /// Grants that waited because the node carries no more for others, or for one peer.
+    pub grants_delayed: u64,
     /// Transports given up because the peer did not read control packets.
     pub control_overflows: u64,
     /// Routes removed because they were idle.

@@ -1,22 +1,21 @@
 //! One direction of a route at one node.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 use byway_base::{
-    RoutingId,
-    limits::{CREDIT_GRANT_STEP, CREDIT_WINDOW, DATAGRAM_QUEUE},
+    Moment, RoutingId,
+    limits::{
+        CREDIT_GRANT_PART, CREDIT_WINDOW, CREDIT_WINDOW_MAX, CREDIT_WINDOW_MIN, DATAGRAM_QUEUE, LOCAL_QUEUE,
+    },
 };
 use byway_wire::{Kind, Reason};
+
+use crate::window::{Bounds, Window};
 
 /// What a packet costs beside its payload, bytes: about the memory of its place in a queue, so that a flood of empty
 /// packets is bounded by credit as well.
 const PACKET_COST: usize = 64;
-
-/// Payloads below this do not keep shared memory alive in a long queue, bytes.
-const SHARED_MIN: usize = 4096;
-/// A queue that holds more than this is long, bytes.
-const LONG_QUEUE: usize = 128 * 1024;
 
 /// Credit that a data packet with `payload` bytes uses.
 #[must_use]
@@ -49,23 +48,34 @@ pub(crate) struct Queued {
     pub(crate) payload: Bytes,
 }
 
+impl Queued {
+    fn cost(&self) -> usize {
+        credit_cost(self.payload.len())
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Flow {
     /// The route's slot.
     pub(crate) route: usize,
     pub(crate) input: End,
     pub(crate) output: End,
-    queue: VecDeque<Queued>,
-    /// Credit cost of the data in the queue.
-    queued: usize,
-    /// Payload bytes of the datagrams in the queue.
-    queued_datagrams: usize,
+    /// Data and probes.
+    data: VecDeque<Queued>,
+    /// Datagrams and traces. They pass the flow's own data, within the flow's own share of the transport.
+    datagrams: VecDeque<Queued>,
+    /// Credit cost of `data`.
+    waiting: usize,
+    /// Credit cost of `datagrams`.
+    waiting_datagrams: usize,
     /// What the next node still lets us send.
-    window: usize,
+    credit: usize,
+    /// Cost of data sent that the next node has not granted again.
+    under_way: usize,
     /// What the previous node may still send us.
     allowance: usize,
-    /// What we passed on and have not granted again.
-    owed: usize,
+    /// How much of the flow may be under way to us or wait here. With a local input: how much may wait here.
+    pub(crate) window: Window,
     /// Bytes that the flow may still send in its turn.
     pub(crate) deficit: usize,
     /// The flow stands in its output's turns.
@@ -76,31 +86,50 @@ pub(crate) struct Flow {
     pub(crate) sender_waits: bool,
     /// The local reader was woken and has not read yet.
     pub(crate) reader_woken: bool,
+    /// The same for datagrams.
+    pub(crate) datagram_reader_woken: bool,
+    /// Stands in line for a grant that the node's caps delay.
+    pub(crate) grant_delayed: bool,
+    /// The last batch of arrivals that left something here, as long as nothing was passed on since.
+    unserved_batch: Option<u64>,
     /// After the queue, close.
-    pub(crate) ending: Option<Reason>,
+    pub(crate) ending: Option<(Reason, u8)>,
     pub(crate) counters: FlowCounters,
+    /// `counters.bytes` when the flow was last looked at for idleness.
+    pub(crate) bytes_at_sweep: u64,
 }
 
 impl Flow {
-    pub(crate) fn new(route: usize, input: End, output: End) -> Self {
+    pub(crate) fn new(route: usize, input: End, output: End, now: Moment) -> Self {
+        let window = if input == End::Local { LOCAL_QUEUE } else { CREDIT_WINDOW };
         Self {
             route,
             input,
             output,
-            queue: VecDeque::new(),
-            queued: 0,
-            queued_datagrams: 0,
-            window: CREDIT_WINDOW,
+            data: VecDeque::new(),
+            datagrams: VecDeque::new(),
+            waiting: 0,
+            waiting_datagrams: 0,
+            credit: CREDIT_WINDOW,
+            under_way: 0,
             allowance: CREDIT_WINDOW,
-            owed: 0,
+            window: Window::new(window, now),
             deficit: 0,
             listed: false,
             in_turn: false,
             sender_waits: false,
             reader_woken: false,
+            datagram_reader_woken: false,
+            grant_delayed: false,
+            unserved_batch: None,
             ending: None,
             counters: FlowCounters::default(),
+            bytes_at_sweep: 0,
         }
+    }
+
+    pub(crate) fn is_transit(&self) -> bool {
+        self.input != End::Local && self.output != End::Local
     }
 
     /// Takes the packet's cost from what the previous node may send. False if it sent more than it was granted.
@@ -110,78 +139,179 @@ impl Flow {
         left.is_some()
     }
 
-    /// Queues a packet. False if it is a datagram and those waiting fill their share.
+    /// Queues a packet that came with a batch of arrivals. False if it is a datagram and those waiting fill their share.
     ///
-    /// A payload shares its memory with everything that was read at once. Where a queue has grown long, small payloads
-    /// get memory of their own, so that a dead reader holds what it was sent and not what came along with it.
-    pub(crate) fn push(&mut self, mut packet: Queued) -> bool {
-        if packet.payload.len() < SHARED_MIN && self.queued + self.queued_datagrams > LONG_QUEUE {
+    /// A payload shares its memory with everything that was read at once. Where nothing was passed on since an earlier
+    /// batch, it gets memory of its own, so that a dead reader holds what it was sent and not what came along with it.
+    pub(crate) fn push(&mut self, mut packet: Queued, batch: u64) -> bool {
+        if self.unserved_batch.is_some_and(|unserved| unserved != batch) {
             packet.payload = Bytes::copy_from_slice(&packet.payload);
         }
-        if packet.kind == Kind::Datagram {
-            if self.queued_datagrams + credit_cost(packet.payload.len()) > DATAGRAM_QUEUE {
-                return false;
+        self.unserved_batch.get_or_insert(batch);
+        self.push_local(packet)
+    }
+
+    /// Queues a packet whose memory is its own. False if it is a datagram and those waiting fill their share.
+    pub(crate) fn push_local(&mut self, packet: Queued) -> bool {
+        let cost = packet.cost();
+        // Probes and traces show the path, not what the flow itself has waiting.
+        let first = packet.flags != 0 || packet.kind == Kind::Trace;
+        if packet.kind == Kind::Data {
+            self.waiting += cost;
+            if first {
+                self.data.push_front(packet);
+            } else {
+                self.data.push_back(packet);
             }
-            self.queued_datagrams += credit_cost(packet.payload.len());
-        } else {
-            self.queued += credit_cost(packet.payload.len());
+            return true;
         }
-        self.queue.push_back(packet);
+        if self.waiting_datagrams + cost > DATAGRAM_QUEUE {
+            return false;
+        }
+        self.waiting_datagrams += cost;
+        if first {
+            self.datagrams.push_front(packet);
+        } else {
+            self.datagrams.push_back(packet);
+        }
         true
     }
 
     /// Payload length of the packet that goes next, if there is one and the next node granted enough for it.
     /// A local output needs no grant.
     pub(crate) fn next_len(&self) -> Option<usize> {
-        let packet = self.queue.front()?;
-        let len = packet.payload.len();
-        let free = self.output == End::Local || packet.kind == Kind::Datagram;
-        (free || credit_cost(len) <= self.window).then_some(len)
+        if let Some(datagram) = self.datagrams.front() {
+            return Some(datagram.payload.len());
+        }
+        let packet = self.data.front()?;
+        (self.output == End::Local || packet.cost() <= self.credit).then_some(packet.payload.len())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        !self.has_data() && !self.has_datagrams()
     }
 
-    /// Credit cost of the data that waits.
-    pub(crate) fn queued(&self) -> usize {
-        self.queued
+    pub(crate) fn has_data(&self) -> bool {
+        !self.data.is_empty()
+    }
+
+    pub(crate) fn has_datagrams(&self) -> bool {
+        !self.datagrams.is_empty()
+    }
+
+    /// Bytes that wait, with what they cost beside their payload.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting + self.waiting_datagrams
+    }
+
+    /// Of these, what others made this node hold.
+    pub(crate) fn held(&self) -> usize {
+        if self.input == End::Local { 0 } else { self.waiting() }
+    }
+
+    /// Whether a local sender may queue data with `payload` bytes more.
+    pub(crate) fn has_room(&self, payload: usize) -> bool {
+        self.waiting == 0 || self.waiting + credit_cost(payload) <= self.window.limit()
+    }
+
+    /// Whether a local sender that waits for room should be woken: half of it is there.
+    pub(crate) fn is_half_empty(&self) -> bool {
+        self.waiting <= self.window.limit() / 2
+    }
+
+    /// What a local sender has waiting here and under way on the first hop. An estimate: while the next node's window
+    /// grows or shrinks, it grants more or less than it passed on.
+    pub(crate) fn backlog(&self) -> usize {
+        self.waiting + self.under_way
     }
 
     /// Takes the next packet; the caller has asked [`Self::next_len`].
     pub(crate) fn pop(&mut self) -> Option<Queued> {
-        let packet = self.queue.pop_front()?;
-        let cost = credit_cost(packet.payload.len());
-        if packet.kind == Kind::Datagram {
-            self.queued_datagrams -= cost;
-        } else {
-            self.queued -= cost;
-            if self.output != End::Local {
-                self.window -= cost;
-            }
-            self.owed += cost;
-        }
-        self.counters.packets += 1;
-        self.counters.bytes += packet.payload.len() as u64;
+        self.pop_datagram().or_else(|| self.pop_data())
+    }
+
+    pub(crate) fn pop_datagram(&mut self) -> Option<Queued> {
+        let packet = self.datagrams.pop_front()?;
+        self.waiting_datagrams -= packet.cost();
+        self.count(&packet);
         Some(packet)
     }
 
-    /// Counts a data packet that never enters the queue as passed on.
-    pub(crate) fn pass_through(&mut self, payload: usize) {
-        self.owed += credit_cost(payload);
+    pub(crate) fn pop_data(&mut self) -> Option<Queued> {
+        let packet = self.data.pop_front()?;
+        let cost = packet.cost();
+        self.waiting -= cost;
+        if self.output != End::Local {
+            self.credit -= cost;
+            self.under_way += cost;
+        }
+        self.window.passed(cost, self.waiting);
+        self.count(&packet);
+        Some(packet)
+    }
+
+    fn count(&mut self, packet: &Queued) {
+        self.unserved_batch = None;
+        self.counters.packets += 1;
+        self.counters.bytes += packet.payload.len() as u64;
+    }
+
+    /// Looks whether the window should change; `most` is what it may be. Says by how much it grew beyond
+    /// [`CREDIT_WINDOW`], or fell back.
+    pub(crate) fn tune(&mut self, now: Moment, rtt: Duration, most: usize) -> isize {
+        let local = self.input == End::Local;
+        let bounds = Bounds { least: CREDIT_WINDOW_MIN, most: if local { LOCAL_QUEUE } else { most } };
+        let before = self.grown();
+        self.window.tune(now, rtt, bounds);
+        self.grown().cast_signed() - before.cast_signed()
+    }
+
+    /// How far the window is beyond its first size.
+    pub(crate) fn grown(&self) -> usize {
+        if self.input == End::Local { 0 } else { self.window.limit().saturating_sub(CREDIT_WINDOW) }
     }
 
     /// What is to be granted to the previous node now, if it is worth a packet.
-    pub(crate) fn take_grant(&mut self) -> Option<u32> {
-        if self.owed < CREDIT_GRANT_STEP {
-            return None;
-        }
-        self.allowance += self.owed;
-        u32::try_from(std::mem::take(&mut self.owed)).ok()
+    pub(crate) fn due_grant(&self) -> Option<u32> {
+        let limit = self.window.limit();
+        let due = limit.saturating_sub(self.allowance + self.waiting);
+        (due >= limit / CREDIT_GRANT_PART).then(|| u32::try_from(due).unwrap_or(u32::MAX))
     }
 
-    /// The next node granted `bytes` more. A grant beyond the window that it can have is cut to that.
+    /// `bytes` are granted to the previous node.
+    pub(crate) fn granted(&mut self, bytes: u32) {
+        self.allowance += bytes as usize;
+    }
+
+    /// The next node granted `bytes` more. What exceeds the largest window is cut off.
     pub(crate) fn grant(&mut self, bytes: u32) {
-        self.window = self.window.saturating_add(bytes as usize).min(CREDIT_WINDOW);
+        self.credit = self.credit.saturating_add(bytes as usize).min(CREDIT_WINDOW_MAX);
+        self.under_way = self.under_way.saturating_sub(bytes as usize);
+    }
+
+    /// What an idle sender gives back: all beyond the first window.
+    pub(crate) fn give_back(&mut self) -> Option<u32> {
+        let beyond = self.credit.checked_sub(CREDIT_WINDOW).filter(|bytes| *bytes > 0)?;
+        self.credit = CREDIT_WINDOW;
+        u32::try_from(beyond).ok()
+    }
+
+    /// The previous node gave `bytes` of its window back.
+    pub(crate) fn given_back(&mut self, bytes: u32, now: Moment) {
+        self.allowance = self.allowance.saturating_sub(bytes as usize);
+        let left = (self.allowance + self.waiting).max(CREDIT_WINDOW);
+        self.window.reset(self.window.limit().min(left), now);
+    }
+
+    /// An idle flow has its first window again and keeps no memory.
+    pub(crate) fn rest(&mut self, now: Moment) {
+        if self.is_empty() {
+            self.data = VecDeque::new();
+            self.datagrams = VecDeque::new();
+        }
+        let first = if self.input == End::Local { LOCAL_QUEUE } else { CREDIT_WINDOW };
+        if self.window.limit() < first {
+            self.window.reset(first, now);
+        }
     }
 }

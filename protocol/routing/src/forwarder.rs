@@ -1,18 +1,21 @@
 //! The forwarding table of one node and everything that moves through it.
 
 mod egress;
+mod grants;
 mod ingress;
 mod lifecycle;
 mod local;
+mod trace;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use byway_base::{Moment, RouteId, RoutingId};
 use byway_wire::{Kind, Reason};
 use slab::Slab;
 
 use crate::{
-    Counters, Event, FlowCounters, Outgoing, RouteKey, TransportSlot, TransportView, Wake,
+    Counters, Event, FlowCounters, ForwarderConfig, Outgoing, RouteKey, TransportSlot, TransportView, Wake,
+    cap::Bucket,
     flow::{End, Flow},
     link::Link,
     signal::Signals,
@@ -26,6 +29,7 @@ pub use local::SendError;
 /// time independent of the number of rules, but for [`Self::remove_transport`], which touches each of its routes once.
 #[derive(Debug, Default)]
 pub struct Forwarder {
+    config: ForwarderConfig,
     links: Slab<Link>,
     flows: Slab<Flow>,
     routes: Slab<Route>,
@@ -33,8 +37,19 @@ pub struct Forwarder {
     generation: u32,
     signals: Signals,
     counters: Counters,
-    /// Grants that a batch caused, before they are queued. Kept to reuse its memory.
-    grants: Vec<(End, u32)>,
+    /// Bytes that came from transports and wait.
+    held: usize,
+    /// By how much windows are larger than at first, all flows together.
+    grown: usize,
+    /// What is carried for others.
+    cap: Bucket,
+    /// Flows whose grants the caps delay, in their order.
+    delayed: VecDeque<usize>,
+    next_grants: Moment,
+    /// Counts the batches of arrivals.
+    batch: u64,
+    /// Flows that had a turn in a batch and may be due a grant. Kept to reuse its memory.
+    served: Vec<usize>,
     /// Flows whose queue ran empty and that were to close then. Kept to reuse its memory.
     drained: Vec<usize>,
     /// Where the sweep for idle routes goes on.
@@ -73,6 +88,9 @@ pub enum InstallError {
     /// Neither side is given.
     #[error("a route needs at least one transport")]
     NoSide,
+    /// The node carries nothing between others.
+    #[error("the node carries no routes between others")]
+    NoTransit,
     /// A transport is gone.
     #[error("a transport of the route is gone")]
     TransportGone,
@@ -102,6 +120,10 @@ pub struct RouteView {
     pub backward: FlowCounters,
     /// When the last packet passed.
     pub last_used: Moment,
+    /// Bytes that wait here, in both directions.
+    pub waiting: usize,
+    /// Windows of the data that comes in, bytes: forward and backward.
+    pub windows: (usize, usize),
 }
 
 #[derive(Debug)]
@@ -112,18 +134,28 @@ struct Route {
     backward: usize,
     last_used: Moment,
     used: bool,
+    /// Probes and traces sent and not answered; nobody else's answers count.
+    asked: u32,
 }
 
 impl Forwarder {
     /// An empty forwarder.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(config: ForwarderConfig) -> Self {
+        Self { cap: Bucket::new(config.transit_rate, Moment::ZERO), config, ..Self::default() }
     }
 
     /// Adds a transport; it is pinged from now on.
     pub fn add_transport(&mut self, now: Moment) -> TransportSlot {
-        TransportSlot(self.links.insert(Link::new(now)))
+        TransportSlot(self.links.insert(Link::new(now, self.config.peer_rate)))
+    }
+
+    /// Whether the node carries routes between others from now on. If not, those that it carries end.
+    pub fn set_transit(&mut self, transit: bool) {
+        self.config.transit = transit;
+        let ends = |(index, route): (usize, &Route)| (!transit && !route.is_local()).then_some(index);
+        let ending: Vec<usize> = self.routes.iter().filter_map(ends).collect();
+        ending.into_iter().for_each(|index| self.end_route(index, Reason::Limit));
     }
 
     /// Removes a transport and all routes over it; the other side of each is told.
@@ -152,12 +184,20 @@ impl Forwarder {
         let index = self.routes.vacant_key();
         let label_in: fn(RouteSide) -> RoutingId = |side| side.label_in;
         let label_out: fn(RouteSide) -> RoutingId = |side| side.label_out;
-        let forward = Flow::new(index, end(spec.previous, label_in), end(spec.next, label_out));
-        let backward = Flow::new(index, end(spec.next, label_in), end(spec.previous, label_out));
+        let forward = Flow::new(index, end(spec.previous, label_in), end(spec.next, label_out), now);
+        let backward = Flow::new(index, end(spec.next, label_in), end(spec.previous, label_out), now);
         let (forward, backward) = (self.add_flow(forward), self.add_flow(backward));
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
-        self.routes.insert(Route { spec, generation, forward, backward, last_used: now, used: false });
+        self.routes.insert(Route {
+            spec,
+            generation,
+            forward,
+            backward,
+            last_used: now,
+            used: false,
+            asked: 0,
+        });
         self.by_id.insert(spec.route, index);
         Ok(RouteKey { index: index as u32, generation })
     }
@@ -165,6 +205,9 @@ impl Forwarder {
     fn check(&self, spec: &RouteSpec) -> Result<(), InstallError> {
         if spec.previous.is_none() && spec.next.is_none() {
             return Err(InstallError::NoSide);
+        }
+        if !self.config.transit && spec.previous.is_some() && spec.next.is_some() {
+            return Err(InstallError::NoTransit);
         }
         if self.by_id.contains_key(&spec.route) {
             return Err(InstallError::Exists);
@@ -232,6 +275,17 @@ impl Forwarder {
         self.counters
     }
 
+    /// Bytes that came from transports and wait in queues, each packet counted with [`crate::credit_cost`].
+    #[must_use]
+    pub const fn queued(&self) -> usize {
+        self.held
+    }
+
+    /// A transport could not carry a datagram, for its size.
+    pub const fn datagram_oversized(&mut self) {
+        self.counters.datagrams_oversized += 1;
+    }
+
     /// How many rules are installed: two per route.
     #[must_use]
     pub fn rules(&self) -> usize {
@@ -255,6 +309,8 @@ impl Forwarder {
                 forward: self.flows[*forward].counters,
                 backward: self.flows[*backward].counters,
                 last_used: *last_used,
+                waiting: self.flows[*forward].waiting() + self.flows[*backward].waiting(),
+                windows: (self.flows[*forward].window.limit(), self.flows[*backward].window.limit()),
             }
         })
     }
@@ -265,39 +321,54 @@ impl Forwarder {
     }
 
     fn end_route(&mut self, index: usize, reason: Reason) {
-        self.end_route_except(index, reason, None);
+        self.end_route_except(index, reason, 0, None);
     }
 
     /// Removes a route and tells its neighbours, but for the one on `from`, who told us.
-    fn end_route_except(&mut self, index: usize, reason: Reason, from: Option<usize>) {
+    fn end_route_except(&mut self, index: usize, reason: Reason, distance: u8, from: Option<usize>) {
         let Some(route) = self.routes.try_remove(index) else { return };
         self.by_id.remove(&route.spec.route);
         for key in [route.forward, route.backward] {
-            let flow = self.flows.remove(key);
-            if let End::Transport { slot, label } = flow.input {
-                self.links[slot].incoming.remove(&label);
-                if from != Some(slot) {
-                    self.send_control(slot, Outgoing::ending(Kind::Fault, label, reason));
-                }
+            let flow = self.remove_flow(key);
+            if let End::Transport { slot, label } = flow.input
+                && from != Some(slot)
+            {
+                self.send_control(slot, Outgoing::ending(Kind::Fault, label, reason, distance));
             }
-            if let End::Transport { slot, label } = flow.output {
-                let link = &mut self.links[slot];
-                link.outgoing.remove(&label);
-                if flow.listed {
-                    link.turns.retain(|listed| *listed != key);
-                }
-                if from != Some(slot) {
-                    self.send_control(slot, Outgoing::ending(Kind::Close, label, reason));
-                }
+            if let End::Transport { slot, label } = flow.output
+                && from != Some(slot)
+            {
+                self.send_control(slot, Outgoing::ending(Kind::Close, label, reason, distance));
             }
         }
         let key = RouteKey { index: index as u32, generation: route.generation };
-        let local = route.spec.previous.is_none() || route.spec.next.is_none();
+        let local = route.is_local();
         if local {
             self.signals.wake(Wake::Readable(key));
             self.signals.wake(Wake::Writable(key));
+            self.signals.wake(Wake::Datagrams(key));
         }
-        self.signals.event(Event::RouteEnded { key, route: route.spec.route, local, reason });
+        self.signals.event(Event::RouteEnded { key, route: route.spec.route, local, reason, distance });
+    }
+
+    fn remove_flow(&mut self, key: usize) -> Flow {
+        let flow = self.flows.remove(key);
+        self.held -= flow.held();
+        self.grown -= flow.grown();
+        if flow.grant_delayed {
+            self.delayed.retain(|delayed| *delayed != key);
+        }
+        if let End::Transport { slot, label } = flow.input {
+            self.links[slot].incoming.remove(&label);
+        }
+        if let End::Transport { slot, label } = flow.output {
+            let link = &mut self.links[slot];
+            link.outgoing.remove(&label);
+            if flow.listed {
+                link.turns.retain(|listed| *listed != key);
+            }
+        }
+        flow
     }
 
     /// Queues a packet that goes before all data.
@@ -323,15 +394,10 @@ impl Forwarder {
             self.signals.wake(Wake::Transport(TransportSlot(slot)));
         }
     }
+}
 
-    /// Grants the sender of a flow what was passed on, if it is worth a packet.
-    fn grant_upstream(&mut self, flow: usize) {
-        let flow = &mut self.flows[flow];
-        let input = flow.input;
-        if let Some(bytes) = flow.take_grant()
-            && let End::Transport { slot, label } = input
-        {
-            self.send_control(slot, Outgoing::credit(label, bytes));
-        }
+impl Route {
+    const fn is_local(&self) -> bool {
+        self.spec.previous.is_none() || self.spec.next.is_none()
     }
 }

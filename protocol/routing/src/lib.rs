@@ -8,9 +8,12 @@
 //! A route is two *flows*, one per direction. A flow comes in from a transport under a label that this node handed out,
 //! or from a local session, and goes out to a transport under a label that the neighbour handed out, or to a local
 //! session. `data` uses credit: the receiver of a flow's data grants what it has passed on, so that the slowest hop
-//! paces the source and a dead reader holds one window at each hop and nothing else.
+//! paces the source and a dead reader holds one window at each hop and nothing else. The receiver also decides how large
+//! the window is (`window`), within the memory of the node, and delays grants where it carries for others no faster than
+//! it was told to (`cap`).
 #![warn(missing_docs)]
 
+mod cap;
 mod counters;
 mod flow;
 mod forwarder;
@@ -19,7 +22,9 @@ mod label_map;
 mod link;
 mod outgoing;
 mod signal;
+mod window;
 
+pub use cap::ForwarderConfig;
 pub use counters::Counters;
 pub use flow::{FlowCounters, credit_cost};
 pub use forwarder::{Forwarder, InstallError, RouteSide, RouteSpec, RouteView, SendError};

@@ -4,11 +4,14 @@ use std::{collections::VecDeque, time::Duration};
 
 use byway_base::{Moment, RoutingId, limits::CONTROL_QUEUE};
 
-use crate::{Outgoing, label_map::LabelMap};
+use crate::{Outgoing, cap::Bucket, label_map::LabelMap};
 
 /// Answers of which the smallest counts before smoothing begins: the first ones of a fresh transport measure how busy both
 /// ends are with opening it.
 const FIRST_PINGS: u64 = 5;
+
+/// Answers that are remembered: a minute's worth.
+const SAMPLES: usize = 12;
 
 /// Names a transport within its node while it lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,18 +47,24 @@ pub(crate) struct Link {
     /// A wake was signalled and not yet answered by a poll.
     pub(crate) signalled: bool,
     pub(crate) dead: bool,
+    /// What is carried for others from this peer.
+    pub(crate) cap: Bucket,
     pub(crate) last_heard: Moment,
     pub(crate) next_ping: Moment,
     ping_sent: Option<(u64, Moment)>,
     rtt: Option<Duration>,
+    /// The last answers, in a ring.
+    samples: [Duration; SAMPLES],
+    /// The shortest of them; zero before the first. The hop's length without queues.
+    pub(crate) least_rtt: Duration,
     pub(crate) sent_bytes: u64,
     pub(crate) received_bytes: u64,
     pings: (u64, u64),
 }
 
 impl Link {
-    pub(crate) fn new(now: Moment) -> Self {
-        Self { last_heard: now, next_ping: now, ..Self::default() }
+    pub(crate) fn new(now: Moment, rate: Option<u64>) -> Self {
+        Self { cap: Bucket::new(rate, now), last_heard: now, next_ping: now, ..Self::default() }
     }
 
     /// Queues a control packet. False if the queue is full: the peer does not read, and the transport is of no use.
@@ -86,7 +95,10 @@ impl Link {
     pub(crate) fn end_ping(&mut self, now: Moment, token: u64) -> Option<Duration> {
         let (_, sent) = self.ping_sent.take_if(|(expected, _)| *expected == token)?;
         let sample = now - sent;
+        self.samples[self.pings.1 as usize % SAMPLES] = sample;
         self.pings.1 += 1;
+        let known = SAMPLES.min(self.pings.1 as usize);
+        self.least_rtt = self.samples[..known].iter().min().copied().unwrap_or_default();
         let settled = self.pings.1 > FIRST_PINGS;
         let smoothed = |rtt: Duration| if settled { (rtt * 7 + sample) / 8 } else { rtt.min(sample) };
         self.rtt = Some(self.rtt.map_or(sample, smoothed));

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use byway_base::{RoutingId, limits::PACKET_HEADER};
-use byway_wire::{Header, Kind, Reason};
+use byway_wire::{Header, Kind, Reason, packet::FLAG_RETURN};
 
 /// Longest payload that a control packet carries, bytes.
 const INLINE: usize = 9;
@@ -10,6 +10,7 @@ const INLINE: usize = 9;
 /// What a shell writes to a transport: [`Outgoing::head`], then [`Outgoing::payload`].
 #[derive(Debug, Clone)]
 pub struct Outgoing {
+    header: Header,
     head: [u8; PACKET_HEADER + INLINE],
     head_len: u8,
     payload: Bytes,
@@ -17,31 +18,59 @@ pub struct Outgoing {
 
 impl Outgoing {
     pub(crate) fn payload_packet(kind: Kind, flags: u8, label: RoutingId, payload: Bytes) -> Self {
-        let mut packet = Self::inline(kind, label, &[]);
+        let mut head = [0; PACKET_HEADER + INLINE];
         let header = Header { kind, flags, length: payload.len() as u16, routing_id: label };
-        packet.head[..PACKET_HEADER].copy_from_slice(&header.encode());
-        packet.payload = payload;
-        packet
+        head[..PACKET_HEADER].copy_from_slice(&header.encode());
+        Self { header, head, head_len: PACKET_HEADER as u8, payload }
     }
 
-    fn inline(kind: Kind, label: RoutingId, payload: &[u8]) -> Self {
-        let header = Header { kind, flags: 0, length: payload.len() as u16, routing_id: label };
+    fn inline(kind: Kind, flags: u8, label: RoutingId, payload: &[u8]) -> Self {
+        let header = Header { kind, flags, length: payload.len() as u16, routing_id: label };
         let mut head = [0; PACKET_HEADER + INLINE];
         head[..PACKET_HEADER].copy_from_slice(&header.encode());
         head[PACKET_HEADER..PACKET_HEADER + payload.len()].copy_from_slice(payload);
-        Self { head, head_len: (PACKET_HEADER + payload.len()) as u8, payload: Bytes::new() }
+        let head_len = (PACKET_HEADER + payload.len()) as u8;
+        Self { header, head, head_len, payload: Bytes::new() }
     }
 
     pub(crate) fn credit(label: RoutingId, bytes: u32) -> Self {
-        Self::inline(Kind::Credit, label, &bytes.to_be_bytes())
+        Self::inline(Kind::Credit, 0, label, &bytes.to_be_bytes())
     }
 
-    pub(crate) fn ending(kind: Kind, label: RoutingId, reason: Reason) -> Self {
-        Self::inline(kind, label, &[reason as u8])
+    /// Goes with the flow, in order with its data.
+    pub(crate) fn credit_return(label: RoutingId, bytes: u32) -> Self {
+        Self::inline(Kind::Credit, FLAG_RETURN, label, &bytes.to_be_bytes())
+    }
+
+    pub(crate) fn ending(kind: Kind, label: RoutingId, reason: Reason, distance: u8) -> Self {
+        Self::inline(kind, 0, label, &[reason as u8, distance])
     }
 
     pub(crate) fn liveness(kind: Kind, token: u64) -> Self {
-        Self::inline(kind, RoutingId::TRANSPORT, &token.to_be_bytes())
+        Self::inline(kind, 0, RoutingId::TRANSPORT, &token.to_be_bytes())
+    }
+
+    /// What the packet is.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.header.kind
+    }
+
+    /// The receiver's label.
+    #[must_use]
+    pub const fn label(&self) -> RoutingId {
+        self.header.routing_id
+    }
+
+    /// Whether the packet has its place among the data of its flow: a transport that carries flows apart from each other
+    /// must keep it there.
+    #[must_use]
+    pub const fn is_in_flow_order(&self) -> bool {
+        match self.header.kind {
+            Kind::Data | Kind::Close => true,
+            Kind::Credit => self.header.flags == FLAG_RETURN,
+            _ => false,
+        }
     }
 
     /// The header, and the payload too if it is a short one.

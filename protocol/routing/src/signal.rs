@@ -23,6 +23,10 @@ pub enum Wake {
     Readable(RouteKey),
     /// A local session that found this route full may send again.
     Writable(RouteKey),
+    /// A local session has datagrams to read from this route.
+    Datagrams(RouteKey),
+    /// Something is due by time, earlier than [`crate::Forwarder::poll_timeout`] said.
+    Timer,
 }
 
 /// Something that the control half should know.
@@ -38,9 +42,18 @@ pub enum Event {
         local: bool,
         /// Why.
         reason: Reason,
+        /// How many hops from here the node is that ended it: 0 if it is this one.
+        distance: u8,
     },
     /// The other end answered a probe.
     ProbeAnswered {
+        /// The route it went over.
+        key: RouteKey,
+        /// The token that was sent.
+        token: u64,
+    },
+    /// A node of the route, or its other end, answered a trace.
+    TraceAnswered {
         /// The route it went over.
         key: RouteKey,
         /// The token that was sent.

@@ -1,8 +1,8 @@
 //! Packets on a transport: `kind u8 · flags u8 · length u16 · routing ID u32`, big endian, then `length` bytes.
 //!
-//! `data` and `datagram` travel with a flow, under the label of the node that receives them. `credit` and `fault`
-//! answer a flow: they go the other way over the same transport, under the same label. `close` travels with the flow.
-//! `ping` and `pong` belong to the transport and carry routing ID 0.
+//! `data`, `datagram`, `close` and `trace` travel with a flow, under the label of the node that receives them. `credit`
+//! and `fault` answer a flow: they go the other way over the same transport, under the same label. `ping` and `pong`
+//! belong to the transport and carry routing ID 0.
 
 use bytes::{Buf, Bytes, BytesMut};
 use byway_base::{
@@ -15,6 +15,10 @@ use crate::DecodeError;
 /// A data packet with this flag is a probe: its payload is 1 byte direction (0 asks, 1 answers) and an 8-byte token.
 /// The end of the route answers it; it never reaches the session.
 pub const FLAG_PROBE: u8 = 1;
+/// A credit packet with this flag travels with the flow: the sender gives that much of its window back.
+pub const FLAG_RETURN: u8 = 1;
+/// A trace with this flag is an answer, on its way to the end that asked.
+pub const FLAG_ANSWER: u8 = 1;
 /// Bytes of a probe's payload.
 pub const PROBE_BYTES: usize = 9;
 
@@ -28,15 +32,15 @@ pub enum Kind {
     Datagram = 2,
     /// u32: the receiver of a flow's data grants that many more bytes.
     Credit = 3,
-    /// [`Reason`]: no more data follows.
+    /// [`Reason`] and u8 distance: no more data follows.
     Close = 4,
-    /// [`Reason`]: something ahead broke.
+    /// [`Reason`] and u8 distance: something ahead broke.
     Fault = 5,
     /// u64 token: answer with the same.
     Ping = 6,
     /// u64 token: the answer.
     Pong = 7,
-    /// u8 hop count and u64 token: answered by the node where the count ends.
+    /// u8 hop count and u64 token: the node where the count ends answers with [`FLAG_ANSWER`] on the route's other flow.
     Trace = 8,
 }
 
@@ -68,6 +72,12 @@ pub enum Reason {
     /// Probes stayed unanswered.
     #[error("probes stayed unanswered")]
     Silent = 8,
+    /// A node's memory for queues ran out, and this route held the most of it.
+    #[error("a node of the path ran out of memory for queues")]
+    Overload = 9,
+    /// Another route was measurably better. Why a session moved; no packet carries it.
+    #[error("its measured quality was worse than the spare's")]
+    Degraded = 10,
 }
 
 /// The eight bytes before every payload.
@@ -75,7 +85,7 @@ pub enum Reason {
 pub struct Header {
     /// What the packet is.
     pub kind: Kind,
-    /// [`FLAG_PROBE`] on data; zero otherwise.
+    /// [`FLAG_PROBE`] on data, [`FLAG_RETURN`] on credit, [`FLAG_ANSWER`] on traces; zero otherwise.
     pub flags: u8,
     /// Bytes of payload.
     pub length: u16,
@@ -88,7 +98,7 @@ pub struct Header {
 pub struct Packet {
     /// What the packet is.
     pub kind: Kind,
-    /// [`FLAG_PROBE`] on data; zero otherwise.
+    /// [`FLAG_PROBE`] on data, [`FLAG_RETURN`] on credit, [`FLAG_ANSWER`] on traces; zero otherwise.
     pub flags: u8,
     /// The receiver's label.
     pub routing_id: RoutingId,
@@ -113,7 +123,7 @@ impl Kind {
         match self {
             Self::Data | Self::Datagram => 0..=PACKET_PAYLOAD_MAX,
             Self::Credit => 4..=4,
-            Self::Close | Self::Fault => 1..=1,
+            Self::Close | Self::Fault => 2..=2,
             Self::Ping | Self::Pong => 8..=8,
             Self::Trace => 9..=9,
         }
@@ -122,7 +132,7 @@ impl Kind {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Closed,
         Self::TransportLost,
         Self::NoRule,
@@ -131,6 +141,8 @@ impl Reason {
         Self::Overrun,
         Self::Withdrawn,
         Self::Silent,
+        Self::Overload,
+        Self::Degraded,
     ];
 
     /// Reads a reason; one that a later version added counts as [`Reason::Closed`].
@@ -154,8 +166,13 @@ impl Header {
             return Err(DecodeError::Length);
         }
         let of_transport = matches!(kind, Kind::Ping | Kind::Pong);
-        let probe = kind == Kind::Data && flags == FLAG_PROBE && usize::from(length) == PROBE_BYTES;
-        if of_transport != (routing_id == RoutingId::TRANSPORT) || (flags != 0 && !probe) {
+        let flag = match kind {
+            Kind::Data if usize::from(length) == PROBE_BYTES => FLAG_PROBE,
+            Kind::Credit => FLAG_RETURN,
+            Kind::Trace => FLAG_ANSWER,
+            _ => 0,
+        };
+        if of_transport != (routing_id == RoutingId::TRANSPORT) || (flags != 0 && flags != flag) {
             return Err(DecodeError::Value);
         }
         Ok(Self { kind, flags, length, routing_id })
@@ -183,10 +200,10 @@ impl Packet {
         Self::new(Kind::Credit, routing_id, Bytes::copy_from_slice(&bytes.to_be_bytes()))
     }
 
-    /// A close or fault.
+    /// A close or fault, made by a node `distance` hops before the one that sends it.
     #[must_use]
-    pub fn ending(kind: Kind, routing_id: RoutingId, reason: Reason) -> Self {
-        Self::new(kind, routing_id, Bytes::from_static(REASON_BYTES[reason as usize]))
+    pub fn ending(kind: Kind, routing_id: RoutingId, reason: Reason, distance: u8) -> Self {
+        Self::new(kind, routing_id, Bytes::copy_from_slice(&[reason as u8, distance]))
     }
 
     /// A ping or pong.
@@ -248,6 +265,19 @@ impl Packet {
         Some(Reason::from_wire(*byte))
     }
 
+    /// How many hops before its sender a close or fault was made.
+    #[must_use]
+    pub fn distance(&self) -> Option<u8> {
+        self.payload.get(1).copied().filter(|_| matches!(self.kind, Kind::Close | Kind::Fault))
+    }
+
+    /// The hop count and token of a trace.
+    #[must_use]
+    pub fn trace(&self) -> Option<(u8, u64)> {
+        let (&hops, token) = self.payload.split_first().filter(|_| self.kind == Kind::Trace)?;
+        Some((hops, u64::from_be_bytes(token.try_into().ok()?)))
+    }
+
     /// The token of a ping or pong.
     #[must_use]
     pub fn token(&self) -> Option<u64> {
@@ -255,6 +285,3 @@ impl Packet {
         Some(u64::from_be_bytes(*bytes))
     }
 }
-
-/// One static byte per reason, so that an ending allocates nothing.
-const REASON_BYTES: [&[u8]; 9] = [&[0], &[1], &[2], &[3], &[4], &[5], &[6], &[7], &[8]];

@@ -1,7 +1,7 @@
 //! What goes out to transports: control first, then the flows by deficit round robin (Shreedhar and Varghese, 1995).
 
-use byway_base::limits::FAIR_QUANTUM;
-use byway_wire::{Kind, Reason};
+use byway_base::{Moment, limits::FAIR_QUANTUM};
+use byway_wire::Kind;
 
 use super::Forwarder;
 use crate::{Outgoing, TransportSlot, flow::End};
@@ -10,7 +10,13 @@ impl Forwarder {
     /// Takes about `budget` bytes of packets to send on a transport, appending them to `out`. At most one packet more
     /// than the budget. Returns the bytes taken; zero means that there is nothing to send, and a
     /// [`crate::Wake::Transport`] follows when that changes.
-    pub fn poll_transmit(&mut self, slot: TransportSlot, budget: usize, out: &mut Vec<Outgoing>) -> usize {
+    pub fn poll_transmit(
+        &mut self,
+        now: Moment,
+        slot: TransportSlot,
+        budget: usize,
+        out: &mut Vec<Outgoing>,
+    ) -> usize {
         let mut taken = 0;
         let Some(link) = self.links.get_mut(slot.0) else { return 0 };
         while taken < budget
@@ -24,7 +30,7 @@ impl Forwarder {
         {
             taken += self.take_turn(slot.0, key, budget - taken, out);
         }
-        self.finish_batch();
+        self.finish_batch(now);
         let link = &mut self.links[slot.0];
         link.sent_bytes += taken as u64;
         link.signalled = link.wants_to_send();
@@ -40,6 +46,7 @@ impl Forwarder {
         }
         let (mut taken, mut forwarded) = (0, 0);
         let from_transport = flow.input != End::Local;
+        let held = flow.held();
         while let Some(len) = flow.next_len() {
             if len > flow.deficit {
                 self.links[slot].turns.push_back(key);
@@ -66,31 +73,30 @@ impl Forwarder {
             flow.deficit = 0;
             flow.listed = false;
         }
+        self.held -= held - flow.held();
         if flow.is_empty()
-            && let Some(reason) = flow.ending.take()
+            && let Some((reason, distance)) = flow.ending
         {
-            out.push(Outgoing::ending(Kind::Close, label, reason));
+            out.push(Outgoing::ending(Kind::Close, label, reason, distance));
             self.drained.push(key);
         }
-        if let Some(bytes) = flow.take_grant() {
-            self.grants.push((flow.input, bytes));
-        }
+        self.served.push(key);
         self.wake_local_sender(key);
         taken
     }
 
     /// Sends the grants of a batch and ends the routes that it drained.
-    fn finish_batch(&mut self) {
-        while let Some((input, bytes)) = self.grants.pop() {
-            if let End::Transport { slot, label } = input {
-                self.send_control(slot, Outgoing::credit(label, bytes));
-            }
+    fn finish_batch(&mut self, now: Moment) {
+        while let Some(key) = self.served.pop() {
+            self.served(now, key);
         }
         while let Some(key) = self.drained.pop() {
             let flow = &self.flows[key];
             let (route, output) = (flow.route, flow.output);
-            let End::Transport { slot, .. } = output else { continue };
-            self.end_route_except(route, Reason::Closed, Some(slot));
+            let (End::Transport { slot, .. }, Some((reason, distance))) = (output, flow.ending) else {
+                continue;
+            };
+            self.end_route_except(route, reason, distance, Some(slot));
         }
     }
 

@@ -1,12 +1,15 @@
 //! What arrives from transports.
 
 use byway_base::Moment;
-use byway_wire::{Kind, Packet, Reason, packet::FLAG_PROBE};
+use byway_wire::{
+    Kind, Packet, Reason,
+    packet::{FLAG_PROBE, FLAG_RETURN},
+};
 
 use super::Forwarder;
 use crate::{
     Event, Outgoing, TransportSlot, Wake,
-    flow::{End, Queued},
+    flow::{End, Queued, credit_cost},
     signal::RouteKey,
 };
 
@@ -20,11 +23,13 @@ impl Forwarder {
             packets.clear();
             return;
         };
+        self.batch += 1;
         link.last_heard = now;
         link.received_bytes += packets.iter().map(|packet| packet.encoded_len() as u64).sum::<u64>();
         for packet in packets.drain(..) {
             match packet.kind {
                 Kind::Data | Kind::Datagram => self.handle_payload(now, from.0, packet),
+                Kind::Credit if packet.flags == FLAG_RETURN => self.handle_return(now, from.0, &packet),
                 Kind::Credit => self.handle_credit(from.0, &packet),
                 Kind::Close => self.handle_close(from.0, &packet),
                 Kind::Fault => self.handle_fault(from.0, &packet),
@@ -33,15 +38,16 @@ impl Forwarder {
                     self.send_control(from.0, Outgoing::liveness(Kind::Pong, token));
                 }
                 Kind::Pong => self.handle_pong(now, from, &packet),
-                Kind::Trace => self.counters.unhandled += 1,
+                Kind::Trace => self.handle_trace(now, from.0, &packet),
             }
         }
+        self.shed();
     }
 
     fn handle_payload(&mut self, now: Moment, from: usize, packet: Packet) {
         let Some(&key) = self.links[from].incoming.get(&packet.routing_id) else {
             self.counters.no_rule += 1;
-            self.send_control(from, Outgoing::ending(Kind::Fault, packet.routing_id, Reason::NoRule));
+            self.send_control(from, Outgoing::ending(Kind::Fault, packet.routing_id, Reason::NoRule, 0));
             return;
         };
         let flow = &mut self.flows[key];
@@ -54,43 +60,44 @@ impl Forwarder {
         self.mark_used(route, now);
         let Packet { kind, flags, payload, .. } = packet;
         if output == End::Local && flags & FLAG_PROBE != 0 {
-            self.answer_probe(key, &payload);
+            self.answer_probe(now, key, &payload);
             return;
         }
-        if !self.flows[key].push(Queued { kind, flags, payload }) {
+        let length = payload.len();
+        if !self.flows[key].push(Queued { kind, flags, payload }, self.batch) {
             self.counters.datagrams_dropped += 1;
             return;
         }
+        self.held += credit_cost(length);
         match output {
             End::Transport { slot, .. } => self.list_flow(key, slot),
-            End::Local => self.wake_reader(key),
+            End::Local => self.wake_reader(key, kind),
         }
     }
 
-    fn wake_reader(&mut self, key: usize) {
+    fn wake_reader(&mut self, key: usize, kind: Kind) {
         let flow = &mut self.flows[key];
-        if !std::mem::replace(&mut flow.reader_woken, true) {
-            let index = flow.route;
-            let generation = self.routes[index].generation;
-            self.signals.wake(Wake::Readable(RouteKey { index: index as u32, generation }));
+        let index = flow.route;
+        let route = RouteKey { index: index as u32, generation: self.routes[index].generation };
+        let (woken, wake) = match kind {
+            Kind::Datagram => (&mut flow.datagram_reader_woken, Wake::Datagrams(route)),
+            _ => (&mut flow.reader_woken, Wake::Readable(route)),
+        };
+        if !std::mem::replace(woken, true) {
+            self.signals.wake(wake);
         }
     }
 
     /// A probe ends here: it is echoed by the flow that goes the other way, or was our own and is an event.
-    fn answer_probe(&mut self, key: usize, payload: &[u8]) {
-        let index = self.flows[key].route;
+    fn answer_probe(&mut self, now: Moment, key: usize, payload: &[u8]) {
         let Some((&direction, token)) = payload.split_first() else { return };
         let Ok(token) = token.try_into().map(u64::from_be_bytes) else { return };
-        let route = &self.routes[index];
-        let route_key = RouteKey { index: index as u32, generation: route.generation };
-        let reply = if route.forward == key { route.backward } else { route.forward };
-        // A probe takes no place in the queue of the reader, so its cost is passed on at once.
-        self.flows[key].pass_through(payload.len());
-        self.grant_upstream(key);
+        // A probe takes no place in the queue of the reader, so that what it cost is granted like what was read.
+        self.served(now, key);
         if direction == 0 {
-            self.queue_probe(reply, 1, token);
-        } else {
-            self.signals.event(Event::ProbeAnswered { key: route_key, token });
+            self.queue_probe(self.opposite(key), 1, token);
+        } else if let Some(route) = self.accept_answer(self.flows[key].route) {
+            self.signals.event(Event::ProbeAnswered { key: route, token });
         }
     }
 
@@ -103,26 +110,33 @@ impl Forwarder {
         self.list_flow(key, from);
     }
 
+    fn handle_return(&mut self, now: Moment, from: usize, packet: &Packet) {
+        match self.links[from].incoming.get(&packet.routing_id) {
+            Some(&key) => self.take_back(now, key, packet.granted().unwrap_or_default()),
+            None => self.counters.stray_control += 1,
+        }
+    }
+
     /// The sender of a flow will send no more. What it sent before still goes on.
     fn handle_close(&mut self, from: usize, packet: &Packet) {
         let Some(&key) = self.links[from].incoming.get(&packet.routing_id) else {
             self.counters.stray_control += 1;
             return;
         };
-        let reason = packet.reason().unwrap_or(Reason::Closed);
+        let (reason, distance) = ending(packet);
         let flow = &mut self.flows[key];
         match flow.output {
             End::Transport { slot, .. } if reason == Reason::Closed => {
-                flow.ending = Some(reason);
+                flow.ending = Some((reason, distance));
                 self.list_flow(key, slot);
             }
             End::Local if reason == Reason::Closed && !flow.is_empty() => {
-                flow.ending = Some(reason);
-                self.wake_reader(key);
+                flow.ending = Some((reason, distance));
+                self.wake_reader(key, Kind::Data);
             }
             _ => {
                 let route = flow.route;
-                self.end_route_except(route, reason, Some(from));
+                self.end_route_except(route, reason, distance, Some(from));
             }
         }
     }
@@ -133,7 +147,8 @@ impl Forwarder {
             return;
         };
         let route = self.flows[key].route;
-        self.end_route_except(route, packet.reason().unwrap_or(Reason::Closed), Some(from));
+        let (reason, distance) = ending(packet);
+        self.end_route_except(route, reason, distance, Some(from));
     }
 
     fn handle_pong(&mut self, now: Moment, from: TransportSlot, packet: &Packet) {
@@ -142,4 +157,9 @@ impl Forwarder {
             self.signals.event(Event::RoundTrip { slot: from, rtt });
         }
     }
+}
+
+/// Why a route ended, and how far from here.
+fn ending(packet: &Packet) -> (Reason, u8) {
+    (packet.reason().unwrap_or(Reason::Closed), packet.distance().unwrap_or_default().saturating_add(1))
 }

@@ -1,4 +1,4 @@
-//! What happens by time alone: pings, silent transports, idle routes.
+//! What happens by time alone: delayed grants, pings, silent transports, idle routes.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use byway_base::{
 };
 use byway_wire::Reason;
 
-use super::Forwarder;
+use super::{Forwarder, Route};
 use crate::{Event, TransportSlot};
 
 /// How often a part of the routes is looked at.
@@ -20,12 +20,13 @@ impl Forwarder {
     /// When [`Self::handle_timeout`] wants to be called next, at the latest.
     #[must_use]
     pub fn poll_timeout(&self) -> Moment {
-        self.next_sweep
+        self.next_grants().map_or(self.next_sweep, |grants| grants.min(self.next_sweep))
     }
 
-    /// Sends due pings, reports silent transports, removes idle routes. Work per call is a sixteenth of the routes and
-    /// one look at each transport.
+    /// Gives delayed grants, sends due pings, reports silent transports, removes idle routes. Work per call is one look
+    /// at each delayed grant and, once a second, a sixteenth of the routes and one look at each transport.
     pub fn handle_timeout(&mut self, now: Moment) {
+        self.grant_delayed(now);
         if now < self.next_sweep {
             return;
         }
@@ -67,10 +68,13 @@ impl Forwarder {
         let capacity = self.routes.capacity();
         let end = (self.sweep + capacity / SWEEPS + SWEEPS).min(capacity);
         for index in self.sweep..end {
-            let idle = self.routes.get(index).is_some_and(|route| now - route.last_used >= ROUTE_IDLE);
-            if idle {
+            let Some(Route { forward, backward, last_used, .. }) = self.routes.get(index) else { continue };
+            let flows = [*forward, *backward];
+            if now - *last_used >= ROUTE_IDLE {
                 self.counters.idle_expired += 1;
                 self.end_route(index, Reason::Idle);
+            } else {
+                flows.into_iter().for_each(|flow| self.rest(now, flow));
             }
         }
         self.sweep = if end == capacity { 0 } else { end };

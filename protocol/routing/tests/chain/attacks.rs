@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use byway_base::{RoutingId, limits::CREDIT_WINDOW};
-use byway_routing::{InstallError, RouteSide, RouteSpec};
+use byway_routing::{ForwarderConfig, InstallError, RouteSide, RouteSpec};
 use byway_wire::{Kind, Packet, Reason};
 
 use crate::world::World;
@@ -10,7 +10,7 @@ fn a_neighbour_that_knows_the_routing_ids_of_another_transport_can_do_nothing_wi
     let mut world = World::chain(3);
     let route = world.install(1, 0, &[0, 1]);
     let eve = world.nodes.len();
-    world.nodes.push(byway_routing::Forwarder::new());
+    world.nodes.push(byway_routing::Forwarder::new(ForwarderConfig::default()));
     let link = world.link(eve, 1);
     let at = (1, world.side(link, 1));
     let payload = Bytes::from_static(b"forged");
@@ -19,8 +19,8 @@ fn a_neighbour_that_knows_the_routing_ids_of_another_transport_can_do_nothing_wi
         let mut packets = vec![
             Packet::new(Kind::Datagram, label, payload.clone()),
             Packet::credit(label, u32::MAX),
-            Packet::ending(Kind::Close, label, Reason::Closed),
-            Packet::ending(Kind::Fault, label, Reason::TransportLost),
+            Packet::ending(Kind::Close, label, Reason::Closed, 0),
+            Packet::ending(Kind::Fault, label, Reason::TransportLost, 0),
             Packet::new(Kind::Data, label, payload.clone()),
         ];
         packets.retain(|packet| packet.routing_id != RoutingId::TRANSPORT);
@@ -78,7 +78,7 @@ fn datagrams_beyond_their_queue_are_dropped_and_counted() {
     assert!(dropped > 700, "{dropped}");
     world.stalled.clear();
     world.run();
-    assert_eq!(world.read(route.destination, 1000).len() as u64, 1000 - dropped);
+    assert_eq!(world.read_datagrams(route.destination).len() as u64, 1000 - dropped);
 }
 
 #[test]

@@ -3,5 +3,9 @@
 
 mod attacks;
 mod behaviour;
+mod datagrams;
+mod limits;
 mod model;
+mod trace;
+mod windows;
 mod world;

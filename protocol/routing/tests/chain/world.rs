@@ -4,7 +4,9 @@ use std::{collections::VecDeque, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use byway_base::{Moment, RouteId, RoutingId};
-use byway_routing::{Event, Forwarder, Outgoing, RouteKey, RouteSide, RouteSpec, SendError, TransportSlot};
+use byway_routing::{
+    Event, Forwarder, ForwarderConfig, Outgoing, RouteKey, RouteSide, RouteSpec, SendError, TransportSlot,
+};
 use byway_wire::Packet;
 
 /// One end of a link: the node, and its name for the transport.
@@ -32,8 +34,13 @@ pub(crate) struct Installed {
 impl World {
     /// `count` nodes, each linked to the next.
     pub(crate) fn chain(count: usize) -> Self {
+        Self::chain_of(count, ForwarderConfig::default())
+    }
+
+    /// The same with other limits.
+    pub(crate) fn chain_of(count: usize, config: ForwarderConfig) -> Self {
         let mut world = Self {
-            nodes: (0..count).map(|_| Forwarder::new()).collect(),
+            nodes: (0..count).map(|_| Forwarder::new(config)).collect(),
             links: Vec::new(),
             now: Moment::ZERO,
             stalled: Vec::new(),
@@ -51,6 +58,14 @@ impl World {
         let sides = [a, b].map(|node| (node, self.nodes[node].add_transport(self.now)));
         self.links.push(sides);
         self.links.len() - 1
+    }
+
+    /// Makes the links of a chain anew, for nodes that were replaced.
+    pub(crate) fn relink(&mut self) {
+        self.links.clear();
+        for node in 1..self.nodes.len() {
+            self.link(node - 1, node);
+        }
     }
 
     pub(crate) fn side(&self, link: usize, node: usize) -> TransportSlot {
@@ -100,7 +115,7 @@ impl World {
 
     fn carry(&mut self, from: Side, to: Side) -> bool {
         let mut batch = Vec::new();
-        self.nodes[from.0].poll_transmit(from.1, 64 * 1024, &mut batch);
+        self.nodes[from.0].poll_transmit(self.now, from.1, 64 * 1024, &mut batch);
         self.collect(from.0);
         self.deliver(to, &batch);
         !batch.is_empty()
@@ -152,21 +167,34 @@ impl World {
 
     pub(crate) fn read(&mut self, end: (usize, RouteKey), max: usize) -> VecDeque<Bytes> {
         let mut out = Vec::new();
-        self.nodes[end.0].receive(end.1, max, &mut out);
+        self.nodes[end.0].receive(self.now, end.1, max, &mut out);
         self.collect(end.0);
         out.into()
     }
 
-    pub(crate) fn pass(&mut self, time: Duration) {
+    pub(crate) fn read_datagrams(&mut self, end: (usize, RouteKey)) -> Vec<Bytes> {
+        let mut out = Vec::new();
+        self.nodes[end.0].receive_datagrams(end.1, usize::MAX, &mut out);
+        self.collect(end.0);
+        out
+    }
+
+    /// Time goes on in small steps, and packets move at each; what `each` does happens before.
+    pub(crate) fn pass_in_steps(&mut self, time: Duration, step: Duration, mut each: impl FnMut(&mut Self)) {
         let end = self.now + time;
         while self.now < end {
-            self.now = self.now + Duration::from_secs(1);
+            self.now = self.now + step;
+            each(self);
             for node in 0..self.nodes.len() {
                 self.nodes[node].handle_timeout(self.now);
                 self.collect(node);
             }
             self.run();
         }
+    }
+
+    pub(crate) fn pass(&mut self, time: Duration) {
+        self.pass_in_steps(time, Duration::from_secs(1), |_| {});
     }
 
     /// The reasons that a node's ends of routes were given.
@@ -176,5 +204,14 @@ impl World {
             _ => None,
         };
         self.events.iter().filter_map(ending).collect()
+    }
+
+    /// How far from a node its ends of routes broke.
+    pub(crate) fn distances(&self, node: usize) -> Vec<u8> {
+        let distance = |(at, event): &(usize, Event)| match event {
+            Event::RouteEnded { distance, local: true, .. } if *at == node => Some(*distance),
+            _ => None,
+        };
+        self.events.iter().filter_map(distance).collect()
     }
 }

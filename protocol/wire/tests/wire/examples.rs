@@ -7,7 +7,7 @@ use byway_wire::{
     Kind, Packet, Reason, Record, RouteRequest, TransportEntry,
     link::{self, Agree, Offer},
     messaging::Frame,
-    packet::{FLAG_PROBE, PROBE_BYTES},
+    packet::{FLAG_ANSWER, FLAG_PROBE, FLAG_RETURN, PROBE_BYTES},
     route_request::path_digest,
     setup::{Failure, NodeMessage, Reply, Role, SourceMessage},
 };
@@ -33,8 +33,7 @@ fn packets() -> Vec<Example> {
     let opaque = || Bytes::from_static(b"opaque");
     let probe =
         |direction| Packet { flags: FLAG_PROBE, ..Packet::new(Kind::Data, flow, probe_payload(direction)) };
-    let mut trace = vec![3];
-    trace.extend(0x99_u64.to_be_bytes());
+    let trace = |hops: u8| [&[hops][..], &0x99_u64.to_be_bytes()].concat();
     vec![
         Example::new("packets/data", packet(), Packet::new(Kind::Data, flow, opaque())),
         Example::new(
@@ -46,11 +45,21 @@ fn packets() -> Vec<Example> {
         Example::new("packets/data-probe-answers", packet(), probe(1)),
         Example::new("packets/datagram", packet(), Packet::new(Kind::Datagram, flow, opaque())),
         Example::new("packets/credit", packet(), Packet::credit(flow, 131_072)),
-        Example::new("packets/close", packet(), Packet::ending(Kind::Close, flow, Reason::Closed)),
-        Example::new("packets/fault", packet(), Packet::ending(Kind::Fault, flow, Reason::TransportLost)),
+        Example::new(
+            "packets/credit-return",
+            packet(),
+            Packet { flags: FLAG_RETURN, ..Packet::credit(flow, 1_048_576) },
+        ),
+        Example::new("packets/close", packet(), Packet::ending(Kind::Close, flow, Reason::Closed, 0)),
+        Example::new("packets/fault", packet(), Packet::ending(Kind::Fault, flow, Reason::TransportLost, 2)),
         Example::new("packets/ping", packet(), Packet::liveness(Kind::Ping, 42)),
         Example::new("packets/pong", packet(), Packet::liveness(Kind::Pong, 42)),
-        Example::new("packets/trace", packet(), Packet::new(Kind::Trace, flow, trace.into())),
+        Example::new("packets/trace", packet(), Packet::new(Kind::Trace, flow, trace(3).into())),
+        Example::new(
+            "packets/trace-answer",
+            packet(),
+            Packet { flags: FLAG_ANSWER, ..Packet::new(Kind::Trace, flow, trace(0).into()) },
+        ),
     ]
 }
 

@@ -12,7 +12,7 @@ use byway_wire::{
     Candidate, Hop, Kind, Packet, Record, RecordBody, RouteRequest, SignedRouteRequest, TransportEntry,
     link::{Agree, Offer},
     messaging::Frame,
-    packet::{FLAG_PROBE, PROBE_BYTES},
+    packet::{FLAG_ANSWER, FLAG_PROBE, FLAG_RETURN, PROBE_BYTES},
     setup::{Failure, NodeMessage, Reply, Role, SourceMessage},
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
@@ -81,9 +81,11 @@ pub(crate) fn packet() -> impl Strategy<Value = Packet> {
         (flow(), payload()).prop_map(|(id, payload)| Packet::new(Kind::Datagram, id, payload)),
         sized(Kind::Data, PROBE_BYTES).prop_map(|packet| Packet { flags: FLAG_PROBE, ..packet }),
         sized(Kind::Credit, 4),
-        sized(Kind::Close, 1),
-        sized(Kind::Fault, 1),
+        sized(Kind::Credit, 4).prop_map(|packet| Packet { flags: FLAG_RETURN, ..packet }),
+        sized(Kind::Close, 2),
+        sized(Kind::Fault, 2),
         sized(Kind::Trace, 9),
+        sized(Kind::Trace, 9).prop_map(|packet| Packet { flags: FLAG_ANSWER, ..packet }),
         any::<u64>().prop_map(|token| Packet::liveness(Kind::Ping, token)),
         any::<u64>().prop_map(|token| Packet::liveness(Kind::Pong, token)),
     ]

@@ -30,8 +30,8 @@ async fn attack(link: &mut HandLink, labels: &BTreeSet<RoutingId>) {
         send.send(&Packet::new(Kind::Data, *label, payload.slice(..100)));
         send.send(&Packet::new(Kind::Datagram, *label, payload.slice(..100)));
         send.send(&Packet::credit(*label, u32::MAX));
-        send.send(&Packet::ending(Kind::Close, *label, Reason::Closed));
-        send.send(&Packet::ending(Kind::Fault, *label, Reason::TransportLost));
+        send.send(&Packet::ending(Kind::Close, *label, Reason::Closed, 0));
+        send.send(&Packet::ending(Kind::Fault, *label, Reason::TransportLost, 0));
     }
     for _ in 0..2 * labels.len() {
         let answer = link.receive().await.expect("the transport stays open");

@@ -91,7 +91,8 @@ async fn a_node_takes_no_harm_from_garbage_at_its_transport_port() {
 
         let link = HandLink::open(&secret(66), victim).await;
         let mut valid = Vec::new();
-        Packet::ending(byway_wire::Kind::Close, byway_base::RoutingId(5), Reason::Closed).write(&mut valid);
+        Packet::ending(byway_wire::Kind::Close, byway_base::RoutingId(5), Reason::Closed, 0)
+            .write(&mut valid);
         link.sender().send_bytes([garbage.damaged(&valid), garbage.bytes(MUCH)].concat());
         link.closed().await;
     }
