@@ -5,6 +5,7 @@
 
 mod address;
 mod code;
+mod datagram;
 mod id;
 mod key;
 pub mod limits;
@@ -14,6 +15,7 @@ mod time;
 
 pub use address::{AddressError, OverlayAddress, Port};
 pub use code::Code;
+pub use datagram::DatagramError;
 pub use id::{RouteId, RoutingId, TransportId, TransportType, TransportTypeError};
 pub use key::{KeyError, PublicKey, SecretKey, Signature};
 pub use policy::{Policy, PolicyError};

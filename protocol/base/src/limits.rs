@@ -50,14 +50,41 @@ pub const CONTROL_QUEUE: usize = 65_536;
 pub const RULES_PER_NODE: usize = 262_144;
 /// Rules that one node holds on behalf of one setup node.
 pub const RULES_PER_SETUP_NODE: usize = 131_072;
+/// Routes between others that come to a node from one neighbour: half of all, so that no neighbour takes them alone.
+pub const ROUTES_PER_PEER: usize = RULES_PER_NODE / 4;
+/// Routes of one source, other than the node itself, that one node holds: more than that source has groups.
+pub const ROUTES_PER_INITIATOR: usize = RULES_PER_NODE / 8;
 /// Transports that one node holds.
 pub const TRANSPORTS_PER_NODE: usize = 4_096;
 /// A route without a packet for this long is removed, both ends being told.
 pub const ROUTE_IDLE: Duration = Duration::from_secs(120);
-/// How often a route's source probes each of its routes; keeps spares warm.
+/// How often a source probes each route of a session that sends; keeps spares warm.
 pub const ROUTE_PROBE_INTERVAL: Duration = Duration::from_secs(5);
-/// Probes in a row that may stay unanswered before the route counts as broken.
+/// The same for a session that sends nothing: an idle session with one spare costs about 2 MB a day.
+pub const ROUTE_PROBE_IDLE: Duration = Duration::from_secs(20);
+/// The same while something is wrong: data was sent and nothing came back, a probe is late, or the active route looks
+/// worse than the spare. Also the time after which an unanswered probe is late, if the route's round trip is not longer.
+pub const ROUTE_PROBE_ALERT: Duration = Duration::from_millis(500);
+/// Probes in a row that may be late before the session leaves the route, if another one answers.
 pub const ROUTE_PROBES_LOST: u32 = 3;
+/// A route that answered nothing for this long counts as broken and is removed.
+pub const ROUTE_SILENCE: Duration = Duration::from_secs(15);
+/// Probes in a row by which the active route must be clearly worse than the spare before the session leaves it.
+pub const ROUTE_DEGRADED_PROBES: u32 = 5;
+/// How much longer than one and a half times the spare's the active route's round trip must be to count as clearly worse,
+/// for each of its hops: what a route that carries data may queue there ([`QUEUE_DELAY`]). So a route never looks bad
+/// only because it is used.
+pub const ROUTE_DEGRADED_MARGIN: Duration = QUEUE_DELAY;
+/// After a switch for worse quality, the next one waits this long; doubled each time that it leads back.
+pub const ROUTE_HOLD: Duration = Duration::from_secs(30);
+/// Longest such wait.
+pub const ROUTE_HOLD_MAX: Duration = Duration::from_secs(600);
+/// Routes over which one session may send at once. Paths without a common intermediate are few, and each more costs
+/// probes and rules.
+pub const ROUTE_STRIPES: u8 = 8;
+/// Bytes that may overtake a packet because it took a slower route of the same session. A quarter of a stream's window,
+/// so that the sender never waits for the slow packet.
+pub const ROUTE_STRIPE_SKEW: u64 = 1024 * 1024;
 /// A routing ID is not handed out again for this long after its rule went.
 pub const ROUTING_ID_QUIET: Duration = Duration::from_secs(30);
 
@@ -247,6 +274,14 @@ pub const SEARCHES_WAITING: usize = 256;
 
 /// Time for a dial, route and session included.
 pub const DIAL_TIMEOUT: Duration = Duration::from_secs(15);
+/// Traces of routes that one node makes at once.
+pub const TRACES_AT_ONCE: usize = 64;
+/// Answers that one trace asks each node for, at most.
+pub const TRACE_COUNT_MAX: u32 = 20;
+/// Pause between two rounds of questions of one trace: a few packets each, so that it disturbs nobody.
+pub const TRACE_PACE: Duration = Duration::from_millis(100);
+/// A trace waits for answers this long after its last question; longer than the slowest path that is of any use.
+pub const TRACE_WAIT: Duration = Duration::from_secs(3);
 /// Listeners of one node.
 pub const LISTENERS: usize = 1_024;
 /// Accepted streams that wait for the app of one listener.
@@ -255,6 +290,9 @@ pub const ACCEPT_BACKLOG: usize = 256;
 pub const ROUTE_GROUPS: usize = 16_384;
 /// Streams open at once in one session, each direction.
 pub const SESSION_STREAMS: u32 = 1_024;
+/// Streams that a new session allows; doubled while half of them are open, up to [`SESSION_STREAMS`]. Each allowed stream
+/// takes 80 bytes, open or not.
+pub const SESSION_STREAMS_FIRST: u32 = 16;
 /// Flow-control window of one session stream, bytes.
 pub const SESSION_STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 /// Flow-control window of one session, bytes.
@@ -262,6 +300,18 @@ pub const SESSION_WINDOW: u32 = 16 * 1024 * 1024;
 /// Clients that a proxy, a forwarded or an exposed port serves at once; the rest wait in the kernel's backlog. As many
 /// as one session has streams.
 pub const LOCAL_CLIENTS: usize = SESSION_STREAMS as usize;
+/// Channels for datagrams open at once in one session. What waits in all of them is no more than in its streams.
+pub const SESSION_CHANNELS: usize = 128;
+/// Bytes of datagrams that wait in one channel, in either direction; beyond it the oldest are dropped. 10 ms at
+/// 100 Mbit/s: who does not read in time wants the newest.
+pub const CHANNEL_BUFFER: usize = 128 * 1024;
+/// Clients that a forwarded, or peers that an exposed UDP port serves at once; the one that was silent for longest makes
+/// room. As many as one session has channels.
+pub const UDP_PEERS: usize = SESSION_CHANNELS;
+/// A UDP client that neither sent nor got anything for this long is forgotten (RFC 4787, REQ-5: not within two minutes).
+pub const UDP_IDLE: Duration = Duration::from_secs(120);
+/// Datagrams of a UDP client that wait until its channel is dialled, or sent.
+pub const UDP_WAITING: usize = 64;
 /// A session without any packet from the other end for this long is lost. Longer than a whole repair of its routes.
 pub const SESSION_IDLE: Duration = Duration::from_secs(60);
 
@@ -284,15 +334,25 @@ const _: () = {
     assert!(CREDIT_WINDOW >= 4 * PACKET_PAYLOAD_MAX && CREDIT_WINDOW_MAX >= CREDIT_WINDOW);
     assert!(CREDIT_WINDOW_MIN >= 2 * (PACKET_PAYLOAD_MAX + 64) && CREDIT_WINDOW_MIN <= CREDIT_WINDOW);
     assert!(FORWARDER_MEMORY >= 4 * CREDIT_WINDOW_MAX);
+    assert!(LINK_STREAM_WINDOW as usize >= CREDIT_WINDOW_MAX && LINK_REORDER >= LINK_STREAM_WINDOW);
+    assert!(HANDSHAKES_AT_ONCE > HANDSHAKES_UNVALIDATED);
     assert!(FAIR_QUANTUM >= PACKET_PAYLOAD_MAX + PACKET_HEADER);
     assert!(TRANSPORT_SILENCE.as_secs() >= 2 * TRANSPORT_PING_INTERVAL.as_secs());
-    assert!(ROUTE_IDLE.as_secs() > 4 * ROUTE_PROBE_INTERVAL.as_secs());
+    assert!(ROUTE_IDLE.as_secs() > 4 * ROUTE_PROBE_IDLE.as_secs());
+    assert!(ROUTE_PROBE_ALERT.as_millis() * (ROUTE_PROBES_LOST as u128 + 1) < ROUTE_SILENCE.as_millis());
+    assert!(ROUTE_STRIPE_SKEW * 4 <= SESSION_STREAM_WINDOW as u64 && ROUTE_STRIPES as usize <= PATHS_MAX);
     assert!(LEASE.as_secs() >= 3 * HEARTBEAT_INTERVAL.as_secs());
     assert!(RECORD_TTL.as_secs() >= 3 * RECORD_RENEW.as_secs());
     assert!(RESERVATION_LEASE.as_secs() > SETUP_TIMEOUT.as_secs());
     assert!(SETUP_TIMEOUT.as_secs() >= 3 * SETUP_STEP_TIMEOUT.as_secs());
     assert!(DIAL_TIMEOUT.as_secs() > SETUP_TIMEOUT.as_secs());
     assert!(SESSION_WINDOW >= SESSION_STREAM_WINDOW);
+    assert!(SESSION_STREAMS_FIRST >= 2 && SESSION_STREAMS_FIRST <= SESSION_STREAMS);
+    assert!(
+        SESSION_CHANNELS * CHANNEL_BUFFER <= SESSION_WINDOW as usize && CHANNEL_BUFFER >= 4 * SESSION_MTU
+    );
     assert!(RULES_PER_NODE >= RULES_PER_SETUP_NODE);
+    assert!(2 * ROUTES_PER_PEER <= RULES_PER_NODE && ROUTES_PER_INITIATOR <= ROUTES_PER_PEER);
+    assert!(ROUTES_PER_INITIATOR >= ROUTE_GROUPS);
     assert!(HTTP_CONNECTIONS >= 2 * HTTP_CONNECTIONS_PER_ADDRESS && HTTP_CONNECTIONS > HTTP_STREAMS);
 };

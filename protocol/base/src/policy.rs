@@ -1,14 +1,18 @@
 //! The path language: one text form of what a path must and should be, the same in flags, config, API and SDK.
 //!
-//! Words are separated by spaces: `hops>=2 hops<=4 disjoint=2 via=KEY avoid=KEY types=tcp,quic types=!messaging
-//! prefer=latency`. A key is given in any text form; resolving petnames happens before.
+//! Words are separated by spaces: `hops>=2 hops<=4 disjoint=3 stripe=2 via=KEY avoid=KEY types=tcp,quic
+//! types=!messaging prefer=latency`. A key is given in any text form; resolving petnames happens before.
 
 use std::{fmt, str::FromStr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{PublicKey, TransportType, key::serde_as_text, limits::HOPS_MAX};
+use crate::{
+    PublicKey, TransportType,
+    key::serde_as_text,
+    limits::{HOPS_MAX, ROUTE_STRIPES},
+};
 
 /// What a path must be (constraints) and should be (preference). The default accepts any path and prefers latency.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,8 +21,11 @@ pub struct Policy {
     pub hops_min: Option<u8>,
     /// Most hops, [`HOPS_MAX`] by default.
     pub hops_max: Option<u8>,
-    /// How many routes that share no intermediate the route group should hold; 2 by default, one of them a spare.
+    /// How many routes that share no intermediate the route group should hold; by default one more than carry the
+    /// session, as a spare.
     pub disjoint: Option<u8>,
+    /// How many routes carry the session at once, for throughput: 1 by default, at most [`ROUTE_STRIPES`].
+    pub stripe: Option<u8>,
     /// Nodes that every path crosses, in this order.
     pub via: Vec<PublicKey>,
     /// Nodes that no path crosses.
@@ -93,7 +100,13 @@ impl Policy {
     /// How many routes without a common intermediate to hold.
     #[must_use]
     pub fn routes_wanted(&self) -> usize {
-        usize::from(self.disjoint.unwrap_or(2)).max(1)
+        self.disjoint.map_or(self.routes_active() + 1, usize::from).max(self.routes_active())
+    }
+
+    /// How many of them carry the session at once.
+    #[must_use]
+    pub fn routes_active(&self) -> usize {
+        usize::from(self.stripe.unwrap_or(1).clamp(1, ROUTE_STRIPES))
     }
 
     /// Whether a transport type may be used.
@@ -122,6 +135,7 @@ impl Policy {
         let (name, value) = word.split_once('=').ok_or_else(|| format!("'{word}' has no '='"))?;
         match name {
             "disjoint" => self.disjoint = Some(number(value)?),
+            "stripe" => self.stripe = Some(stripe(value)?),
             "via" => self.via.extend(keys(value)?),
             "avoid" => self.avoid.extend(keys(value)?),
             "types" => {
@@ -139,10 +153,17 @@ impl Policy {
                     format!("'{value}' is none of balanced, latency, hops, throughput, loss")
                 })?;
             }
-            _ => return Err(format!("'{name}' is none of hops, disjoint, via, avoid, types, prefer")),
+            _ => {
+                return Err(format!("'{name}' is none of hops, disjoint, stripe, via, avoid, types, prefer"));
+            }
         }
         Ok(())
     }
+}
+
+fn stripe(value: &str) -> Result<u8, String> {
+    let number = value.parse().ok().filter(|n| (1..=ROUTE_STRIPES).contains(n));
+    number.ok_or_else(|| format!("'{value}' is no number from 1 to {ROUTE_STRIPES}"))
 }
 
 fn keys(value: &str) -> Result<Vec<PublicKey>, String> {
@@ -185,6 +206,7 @@ impl fmt::Display for Policy {
             }
         }
         words.extend(self.disjoint.map(|n| format!("disjoint={n}")));
+        words.extend(self.stripe.map(|n| format!("stripe={n}")));
         words.extend(self.via.iter().map(|key| format!("via={key}")));
         words.extend(self.avoid.iter().map(|key| format!("avoid={key}")));
         words.extend(self.types.iter().map(|kind| format!("types={kind}")));
@@ -208,7 +230,7 @@ mod tests {
     #[test]
     fn a_policy_reads_back_from_its_text() {
         let key = SecretKey::from_seed([5; 32]).public();
-        let text = format!("hops>=3 disjoint=2 via={key} types=tcp types=!messaging prefer=latency");
+        let text = format!("hops>=3 disjoint=3 stripe=2 via={key} types=tcp types=!messaging prefer=latency");
         let policy: Policy = text.parse().unwrap();
         assert_eq!(policy.to_string(), text);
         assert_eq!((policy.hops_least(), policy.prefer), (3, Preference::Latency));
@@ -220,6 +242,25 @@ mod tests {
         assert_eq!(error.column, 9);
         assert_eq!("hop=3".parse::<Policy>().unwrap_err().column, 1);
         assert_eq!("hops<=2 hops>=3".parse::<Policy>().unwrap_err().column, 1);
+    }
+
+    #[test]
+    fn a_spare_is_held_beside_the_routes_that_carry_the_session_unless_told_otherwise() {
+        let routes = |text: &str| {
+            let policy: Policy = text.parse().unwrap();
+            (policy.routes_active(), policy.routes_wanted())
+        };
+        assert_eq!([routes(""), routes("stripe=1"), routes("stripe=3")], [(1, 2), (1, 2), (3, 4)]);
+        assert_eq!([routes("disjoint=1"), routes("disjoint=0")], [(1, 1), (1, 1)]);
+        assert_eq!([routes("stripe=2 disjoint=2"), routes("disjoint=1 stripe=4")], [(2, 2), (4, 4)]);
+    }
+
+    #[test]
+    fn a_session_cannot_be_striped_over_no_route_or_over_more_than_the_limit() {
+        for bad in ["stripe=0", "stripe=9", "stripe=", "stripe=two"] {
+            let error = bad.parse::<Policy>().unwrap_err();
+            assert!(error.reason.contains("from 1 to 8"), "{error}");
+        }
     }
 
     proptest! {

@@ -7,14 +7,14 @@ pub struct Counters {
     pub forwarded_packets: u64,
     /// Their payload bytes.
     pub forwarded_bytes: u64,
-    /// Data or datagrams under a label that has no rule on the transport that they came on.
+    /// Data or datagrams under a label that has no rule on the transport that they came on, or after its close.
     pub no_rule: u64,
     /// Routes ended because more data came than was granted.
     pub overruns: u64,
     /// Datagrams dropped because their flow's queue was full.
     pub datagrams_dropped: u64,
-    /// Datagrams that a transport could not carry, for their size.
-    pub datagrams_oversized: u64,
+    /// Datagrams that a transport did not take: larger than it carries, or more than it has room for.
+    pub datagrams_refused: u64,
     /// Credit, close, fault or trace packets that name no flow of their transport, and answers that nobody asked for.
     pub stray_control: u64,
     /// Routes ended because the node's queues were full.

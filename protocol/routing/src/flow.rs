@@ -9,13 +9,16 @@ use byway_base::{
         CREDIT_GRANT_PART, CREDIT_WINDOW, CREDIT_WINDOW_MAX, CREDIT_WINDOW_MIN, DATAGRAM_QUEUE, LOCAL_QUEUE,
     },
 };
-use byway_wire::{Kind, Reason};
+use byway_wire::{Kind, Reason, packet::FLAG_BLOCKED};
 
 use crate::window::{Bounds, Window};
 
 /// What a packet costs beside its payload, bytes: about the memory of its place in a queue, so that a flood of empty
 /// packets is bounded by credit as well.
 const PACKET_COST: usize = 64;
+
+/// After a cap delayed a grant, what the sender waited for is put down to the cap for this long.
+const CAP_MEMORY: Duration = Duration::from_secs(1);
 
 /// Credit that a data packet with `payload` bytes uses.
 #[must_use]
@@ -76,6 +79,8 @@ pub(crate) struct Flow {
     allowance: usize,
     /// How much of the flow may be under way to us or wait here. With a local input: how much may wait here.
     pub(crate) window: Window,
+    /// Data here had to wait for credit, and the next node was not told yet.
+    blocked: bool,
     /// Bytes that the flow may still send in its turn.
     pub(crate) deficit: usize,
     /// The flow stands in its output's turns.
@@ -90,6 +95,8 @@ pub(crate) struct Flow {
     pub(crate) datagram_reader_woken: bool,
     /// Stands in line for a grant that the node's caps delay.
     pub(crate) grant_delayed: bool,
+    /// The sender waits for the caps and not for its window, until then.
+    capped_until: Moment,
     /// The last batch of arrivals that left something here, as long as nothing was passed on since.
     unserved_batch: Option<u64>,
     /// After the queue, close.
@@ -114,6 +121,7 @@ impl Flow {
             under_way: 0,
             allowance: CREDIT_WINDOW,
             window: Window::new(window, now),
+            blocked: false,
             deficit: 0,
             listed: false,
             in_turn: false,
@@ -121,6 +129,7 @@ impl Flow {
             reader_woken: false,
             datagram_reader_woken: false,
             grant_delayed: false,
+            capped_until: Moment::ZERO,
             unserved_batch: None,
             ending: None,
             counters: FlowCounters::default(),
@@ -187,6 +196,11 @@ impl Flow {
         (self.output == End::Local || packet.cost() <= self.credit).then_some(packet.payload.len())
     }
 
+    /// Notes that the flow waits for credit, if it does.
+    pub(crate) fn note_blocked(&mut self) {
+        self.blocked |= self.has_data() && self.next_len().is_none();
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         !self.has_data() && !self.has_datagrams()
     }
@@ -238,12 +252,13 @@ impl Flow {
     }
 
     pub(crate) fn pop_data(&mut self) -> Option<Queued> {
-        let packet = self.data.pop_front()?;
+        let mut packet = self.data.pop_front()?;
         let cost = packet.cost();
         self.waiting -= cost;
         if self.output != End::Local {
             self.credit -= cost;
             self.under_way += cost;
+            packet.flags |= if std::mem::take(&mut self.blocked) { FLAG_BLOCKED } else { 0 };
         }
         self.window.passed(cost, self.waiting);
         self.count(&packet);
@@ -269,6 +284,19 @@ impl Flow {
     /// How far the window is beyond its first size.
     pub(crate) fn grown(&self) -> usize {
         if self.input == End::Local { 0 } else { self.window.limit().saturating_sub(CREDIT_WINDOW) }
+    }
+
+    /// A cap delays the flow's grants: what waits for them says nothing of the window.
+    pub(crate) fn delay_grant(&mut self, now: Moment) {
+        self.grant_delayed = true;
+        self.capped_until = now + CAP_MEMORY;
+    }
+
+    /// The previous node had to wait for credit.
+    pub(crate) fn sender_was_blocked(&mut self, now: Moment) {
+        if now >= self.capped_until {
+            self.window.blocked();
+        }
     }
 
     /// What is to be granted to the previous node now, if it is worth a packet.

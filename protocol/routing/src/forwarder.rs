@@ -281,9 +281,9 @@ impl Forwarder {
         self.held
     }
 
-    /// A transport could not carry a datagram, for its size.
-    pub const fn datagram_oversized(&mut self) {
-        self.counters.datagrams_oversized += 1;
+    /// A transport did not take a datagram: it was too large, or there was no room.
+    pub const fn datagram_refused(&mut self) {
+        self.counters.datagrams_refused += 1;
     }
 
     /// How many rules are installed: two per route.

@@ -1,17 +1,34 @@
-//! Which of the routes between two ends carries the session.
+//! Which of the routes between two ends carry the session.
 //!
-//! The source's group probes its routes, switches to a spare when the active route ends or falls silent, and says when
-//! routes are missing. The destination's group answers on the route that the source used last.
+//! The source's group holds one active route, or several if the session is striped, and spares. It probes them all,
+//! replaces an active route that ends, falls silent or gets clearly worse than a spare, and says when routes are missing.
+//! The destination's group answers over the routes on which the source's data comes.
 
-use std::{collections::VecDeque, time::Duration};
+mod event;
+mod follow;
+mod hold;
+mod member;
+mod probing;
+mod quality;
+mod spread;
+mod switching;
 
-use byway_base::{
-    Moment, RouteId,
-    limits::{ROUTE_PROBE_INTERVAL, ROUTE_PROBES_LOST},
-};
-use byway_wire::Reason;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+
+use byway_base::{Moment, RouteId, limits::ROUTE_STRIPES};
 
 use crate::RouteKey;
+
+pub use event::{Cause, GroupEvent, MemberView};
+pub use spread::Choice;
+
+use follow::Follow;
+use hold::Hold;
+use member::Member;
+use probing::Attention;
 
 /// Which end of the routes this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,72 +39,52 @@ pub enum GroupRole {
     Destination,
 }
 
-/// What a group wants done or known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GroupEvent {
-    /// The session's packets go over another route from now on.
-    Switched {
-        /// The route before, if there was one.
-        from: Option<RouteId>,
-        /// The route from now on.
-        to: RouteId,
-        /// Why the former was left; none for the first route.
-        reason: Option<Reason>,
-    },
-    /// No route is left; `reason` ended the last one.
-    Broken {
-        /// Why.
-        reason: Reason,
-    },
-    /// Probes stayed unanswered: the shell must remove this route.
-    Silent {
-        /// The route.
-        route: RouteId,
-    },
-}
-
-/// A route of a group as users see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MemberView {
-    /// The route.
-    pub route: RouteId,
-    /// It carries the session.
-    pub active: bool,
-    /// Smoothed round-trip time from end to end, once a probe was answered.
-    pub rtt: Option<Duration>,
-}
-
-#[derive(Debug)]
-struct Member {
-    route: RouteId,
-    key: RouteKey,
-    rtt: Option<Duration>,
-    probe: Option<(u64, Moment)>,
-    unanswered: u32,
-    next_probe: Moment,
-}
-
 /// The routes of one group.
+///
+/// A source's shell calls [`Self::poll_probes`] at [`Self::poll_timeout`], and takes [`Self::pop_event`] until there is
+/// none after any call. A destination's group has neither timeouts nor events.
 #[derive(Debug)]
 pub struct RouteGroup {
     role: GroupRole,
+    /// Routes that carry the session at once.
+    stripes: usize,
     members: Vec<Member>,
-    active: Option<RouteKey>,
     events: VecDeque<GroupEvent>,
     next_token: u64,
+    attention: Attention,
+    hold: Hold,
+    follow: Follow,
+    /// Bytes that came from the other end, over all routes.
+    received: u64,
 }
 
 impl RouteGroup {
-    /// A group without routes.
+    /// A group without routes, whose session goes over up to `stripes` routes at once (from 1 to [`ROUTE_STRIPES`]; others
+    /// count as these). A destination follows its source, whatever it says.
     #[must_use]
-    pub const fn new(role: GroupRole) -> Self {
-        Self { role, members: Vec::new(), active: None, events: VecDeque::new(), next_token: 0 }
+    pub fn new(role: GroupRole, stripes: usize) -> Self {
+        Self {
+            role,
+            stripes: stripes.clamp(1, usize::from(ROUTE_STRIPES)),
+            members: Vec::new(),
+            events: VecDeque::new(),
+            next_token: 0,
+            attention: Attention::default(),
+            hold: Hold::default(),
+            follow: Follow::default(),
+            received: 0,
+        }
     }
 
-    /// The route that carries the session.
+    /// The route that carries the session; the first one of them if it is striped.
     #[must_use]
-    pub const fn active(&self) -> Option<RouteKey> {
-        self.active
+    pub fn active(&self) -> Option<RouteKey> {
+        self.carriers().next()
+    }
+
+    /// The routes that carry the session.
+    pub fn carriers(&self) -> impl Iterator<Item = RouteKey> {
+        self.members.iter().filter(|member| member.active).map(|member| member.key)
     }
 
     /// How many routes the group has.
@@ -105,7 +102,7 @@ impl RouteGroup {
     /// Whether `key` is one of the group's routes.
     #[must_use]
     pub fn contains(&self, key: RouteKey) -> bool {
-        self.members.iter().any(|member| member.key == key)
+        self.find(key).is_some()
     }
 
     /// The keys of all routes.
@@ -113,94 +110,58 @@ impl RouteGroup {
         self.members.iter().map(|member| member.key)
     }
 
-    /// The routes, the active one first.
+    /// The routes, the active ones first.
     #[must_use]
     pub fn view(&self) -> Vec<MemberView> {
-        let view = |m: &Member| MemberView { route: m.route, active: Some(m.key) == self.active, rtt: m.rtt };
-        let mut views: Vec<_> = self.members.iter().map(view).collect();
+        let mut views: Vec<_> = self.members.iter().map(Member::view).collect();
         views.sort_by_key(|view| !view.active);
         views
     }
 
-    /// Adds an installed route. The first becomes active; at the source it is probed at once.
-    pub fn add(&mut self, now: Moment, route: RouteId, key: RouteKey) {
-        let member = Member { route, key, rtt: None, probe: None, unanswered: 0, next_probe: now };
-        self.members.push(member);
-        if self.active.is_none() {
-            self.activate(key, None, None);
+    /// How many routes to install, if `wanted` are to work. Silent ones count as missing, but only so many are replaced
+    /// before they are given up.
+    #[must_use]
+    pub fn missing(&self, wanted: usize) -> usize {
+        let silent = self.members.iter().filter(|member| member.is_silent()).count();
+        let working = self.members.len() - silent;
+        wanted.saturating_sub(working).min((2 * wanted).saturating_sub(self.members.len()))
+    }
+
+    /// Adds an installed route of `hops` hops, by which the source knows how much its own data may delay it. It becomes active while fewer are than may be, and a spare otherwise; at
+    /// the source it is probed at once.
+    pub fn add(&mut self, now: Moment, route: RouteId, key: RouteKey, hops: usize) {
+        self.members.push(Member::new(now, route, key, hops));
+        if self.role == GroupRole::Source {
+            self.fill();
+            if self.find(key).is_some_and(|member| !member.active) {
+                self.events.push_back(GroupEvent::SpareReady { route });
+            }
+        } else if self.members.len() == 1 {
+            self.members[0].active = true;
         }
     }
 
-    /// A route is gone. Switches to the best spare if it was the active one.
-    pub fn route_ended(&mut self, key: RouteKey, reason: Reason) {
+    /// A route is gone. If it was active, a spare takes its place.
+    pub fn route_ended(&mut self, key: RouteKey, cause: Cause) {
         let Some(position) = self.members.iter().position(|member| member.key == key) else { return };
         let gone = self.members.remove(position);
-        if self.active != Some(key) {
-            return;
-        }
-        self.active = None;
-        match self.best() {
-            Some(spare) => self.activate(spare, Some(gone.route), Some(reason)),
-            None => self.events.push_back(GroupEvent::Broken { reason }),
+        match self.role {
+            GroupRole::Source => self.replace_ended(&gone, cause),
+            GroupRole::Destination => self.follow_without(gone.active),
         }
     }
 
-    /// Session data arrived over a route: the destination answers there from now on.
-    pub fn received(&mut self, key: RouteKey) {
-        if self.role == GroupRole::Destination && self.active != Some(key) && self.contains(key) {
-            let from = self.active.and_then(|active| self.find(active)).map(|member| member.route);
-            self.activate(key, from, None);
-        }
-    }
-
-    /// Makes the fastest other route active, if there is one; for users who want to leave a route.
-    pub fn leave_active(&mut self) -> bool {
-        let Some(active) = self.active else { return false };
-        let from = self.find(active).map(|member| member.route);
-        let spare = self.members.iter().filter(|m| m.key != active).min_by_key(|m| rank(m)).map(|m| m.key);
-        if let Some(spare) = spare {
-            self.activate(spare, from, Some(Reason::Withdrawn));
-        }
-        spare.is_some()
-    }
-
-    /// Probes that are due: send each token over its route.
-    pub fn poll_probes(&mut self, now: Moment) -> Vec<(RouteKey, u64)> {
-        if self.role == GroupRole::Destination {
-            return Vec::new();
-        }
-        let mut due = Vec::new();
-        for member in &mut self.members {
-            if now < member.next_probe {
-                continue;
+    /// `bytes` of session data arrived over a route. The destination answers there from now on; to the source it shows
+    /// that the route lives. True if other routes carry the session from now on: who waits for room may try again.
+    pub fn received(&mut self, now: Moment, key: RouteKey, bytes: usize) -> bool {
+        self.received += bytes as u64;
+        match self.role {
+            GroupRole::Source => {
+                self.heard(key);
+                false
             }
-            member.unanswered += u32::from(member.probe.is_some());
-            if member.unanswered >= ROUTE_PROBES_LOST {
-                self.events.push_back(GroupEvent::Silent { route: member.route });
-            }
-            self.next_token += 1;
-            member.probe = Some((self.next_token, now));
-            member.next_probe = now + ROUTE_PROBE_INTERVAL;
-            due.push((member.key, self.next_token));
+            GroupRole::Destination => self.follow(now, key),
         }
-        due
-    }
-
-    /// When the next probe is due.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Moment> {
-        let source = self.role == GroupRole::Source;
-        self.members.iter().filter(|_| source).map(|member| member.next_probe).min()
-    }
-
-    /// A probe was answered. Returns the round-trip time if it was the last one sent.
-    pub fn probe_answered(&mut self, now: Moment, key: RouteKey, token: u64) -> Option<Duration> {
-        let member = self.members.iter_mut().find(|member| member.key == key)?;
-        let (_, sent) = member.probe.take_if(|(expected, _)| *expected == token)?;
-        let sample = now - sent;
-        member.unanswered = 0;
-        member.rtt = Some(member.rtt.map_or(sample, |rtt| (rtt * 7 + sample) / 8));
-        Some(sample)
     }
 
     /// Takes the next event.
@@ -212,19 +173,7 @@ impl RouteGroup {
         self.members.iter().find(|member| member.key == key)
     }
 
-    fn best(&self) -> Option<RouteKey> {
-        self.members.iter().min_by_key(|member| rank(member)).map(|member| member.key)
+    fn find_mut(&mut self, key: RouteKey) -> Option<&mut Member> {
+        self.members.iter_mut().find(|member| member.key == key)
     }
-
-    fn activate(&mut self, key: RouteKey, from: Option<RouteId>, reason: Option<Reason>) {
-        self.active = Some(key);
-        if let Some(to) = self.find(key).map(|member| member.route) {
-            self.events.push_back(GroupEvent::Switched { from, to, reason });
-        }
-    }
-}
-
-/// Answering routes before silent ones, then fast before slow.
-fn rank(member: &Member) -> (u32, Duration) {
-    (member.unanswered, member.rtt.unwrap_or(Duration::MAX))
 }

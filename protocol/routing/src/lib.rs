@@ -28,7 +28,7 @@ pub use cap::ForwarderConfig;
 pub use counters::Counters;
 pub use flow::{FlowCounters, credit_cost};
 pub use forwarder::{Forwarder, InstallError, RouteSide, RouteSpec, RouteView, SendError};
-pub use group::{GroupEvent, GroupRole, MemberView, RouteGroup};
+pub use group::{Cause, Choice, GroupEvent, GroupRole, MemberView, RouteGroup};
 pub use link::{TransportSlot, TransportView};
 pub use outgoing::Outgoing;
 pub use signal::{Event, RouteKey, Wake};

@@ -19,6 +19,8 @@ pub const FLAG_PROBE: u8 = 1;
 pub const FLAG_RETURN: u8 = 1;
 /// A trace with this flag is an answer, on its way to the end that asked.
 pub const FLAG_ANSWER: u8 = 1;
+/// A data packet with this flag had to wait for credit: the window holds its flow back.
+pub const FLAG_BLOCKED: u8 = 2;
 /// Bytes of a probe's payload.
 pub const PROBE_BYTES: usize = 9;
 
@@ -85,7 +87,7 @@ pub enum Reason {
 pub struct Header {
     /// What the packet is.
     pub kind: Kind,
-    /// [`FLAG_PROBE`] on data, [`FLAG_RETURN`] on credit, [`FLAG_ANSWER`] on traces; zero otherwise.
+    /// [`FLAG_PROBE`] and [`FLAG_BLOCKED`] on data, [`FLAG_RETURN`] on credit, [`FLAG_ANSWER`] on traces; zero otherwise.
     pub flags: u8,
     /// Bytes of payload.
     pub length: u16,
@@ -98,7 +100,7 @@ pub struct Header {
 pub struct Packet {
     /// What the packet is.
     pub kind: Kind,
-    /// [`FLAG_PROBE`] on data, [`FLAG_RETURN`] on credit, [`FLAG_ANSWER`] on traces; zero otherwise.
+    /// [`FLAG_PROBE`] and [`FLAG_BLOCKED`] on data, [`FLAG_RETURN`] on credit, [`FLAG_ANSWER`] on traces; zero otherwise.
     pub flags: u8,
     /// The receiver's label.
     pub routing_id: RoutingId,
@@ -166,13 +168,14 @@ impl Header {
             return Err(DecodeError::Length);
         }
         let of_transport = matches!(kind, Kind::Ping | Kind::Pong);
-        let flag = match kind {
-            Kind::Data if usize::from(length) == PROBE_BYTES => FLAG_PROBE,
+        let allowed = match kind {
+            Kind::Data if usize::from(length) == PROBE_BYTES => FLAG_PROBE | FLAG_BLOCKED,
+            Kind::Data => FLAG_BLOCKED,
             Kind::Credit => FLAG_RETURN,
             Kind::Trace => FLAG_ANSWER,
             _ => 0,
         };
-        if of_transport != (routing_id == RoutingId::TRANSPORT) || (flags != 0 && flags != flag) {
+        if of_transport != (routing_id == RoutingId::TRANSPORT) || flags & !allowed != 0 {
             return Err(DecodeError::Value);
         }
         Ok(Self { kind, flags, length, routing_id })

@@ -37,6 +37,8 @@ wire_enum! {
         1 => Reserve {
             /// The route.
             route: RouteId,
+            /// Whose route it is, as far as the node may know.
+            initiator: InitiatorTag,
             /// The transport towards the source; none at the source.
             previous: Option<TransportId>,
             /// The transport towards the destination; none at the destination.
@@ -119,6 +121,22 @@ wire_struct! {
         code: Code,
         /// The observed fact, for people; at most 255 bytes.
         why: String,
+    }
+}
+
+/// Stands for the source of a route towards one node, so that the node can bound what one source holds there without
+/// learning who it is. The setup node derives it from a secret of its own, the source and the node: the same for all
+/// routes of a source at a node, and of no use to compare at two nodes or under two setup nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct InitiatorTag(pub [u8; 16]);
+
+impl Wire for InitiatorTag {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.0.write(out);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.array().map(Self)
     }
 }
 

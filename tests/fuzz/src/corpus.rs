@@ -14,6 +14,7 @@ use data_encoding::HEXLOWER;
 /// Which golden vectors seed which target, by the beginning of their names.
 const VECTORS: &[(&str, &[&str])] = &[
     ("packet", &["packets/"]),
+    ("forwarder", &["packets/"]),
     ("messaging-frame", &["messaging/"]),
     ("link-offer", &["transport-link/offer"]),
     ("link-agree", &["transport-link/agree"]),

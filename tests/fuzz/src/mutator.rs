@@ -46,11 +46,12 @@ const LENGTH_MAX: usize = 4 * 1024;
 const EDGES: [u8; 10] = [0, 1, 2, 4, 6, 7, 0x7f, 0x80, 0xfe, 0xff];
 
 /// Pieces of the text formats, so that changes to text are not all nonsense.
-const WORDS: [&str; 25] = [
+const WORDS: [&str; 26] = [
     "hops>=",
     "hops<=",
     "hops=",
     "disjoint=",
+    "stripe=",
     "via=",
     "avoid=",
     "types=",

@@ -1,5 +1,6 @@
 //! The table of targets.
 
+mod forwarder;
 mod json;
 mod text;
 mod wire;
@@ -10,6 +11,7 @@ pub type Target = fn(&[u8]);
 /// Every target by name, which is also the name of its corpus.
 pub const TARGETS: &[(&str, Target)] = &[
     ("packet", wire::packet),
+    ("forwarder", forwarder::neighbour),
     ("messaging-frame", wire::messaging_frame),
     ("link-offer", wire::link_offer),
     ("link-agree", wire::link_agree),

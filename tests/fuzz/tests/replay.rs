@@ -49,6 +49,7 @@ macro_rules! targets_hold {
 }
 targets_hold! {
     packet: "packet";
+    forwarder: "forwarder";
     messaging_frame: "messaging-frame";
     link_offer: "link-offer";
     link_agree: "link-agree";

@@ -177,6 +177,7 @@ pub(crate) fn policy(nodes: usize) -> impl Strategy<Value = Policy> {
                 hops_min,
                 hops_max,
                 disjoint: Some(disjoint),
+                stripe: None,
                 via,
                 avoid: avoid.into_iter().map(|node| KEYS[node]).collect(),
                 types: Vec::new(),

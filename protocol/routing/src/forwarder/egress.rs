@@ -8,7 +8,7 @@ use crate::{Outgoing, TransportSlot, flow::End};
 
 impl Forwarder {
     /// Takes about `budget` bytes of packets to send on a transport, appending them to `out`. At most one packet more
-    /// than the budget. Returns the bytes taken; zero means that there is nothing to send, and a
+    /// than the budget. Returns the bytes taken; less than the budget means that there is nothing more to send, and a
     /// [`crate::Wake::Transport`] follows when that changes.
     pub fn poll_transmit(
         &mut self,
@@ -30,10 +30,11 @@ impl Forwarder {
         {
             taken += self.take_turn(slot.0, key, budget - taken, out);
         }
-        self.finish_batch(now);
         let link = &mut self.links[slot.0];
         link.sent_bytes += taken as u64;
+        // What comes from here on is signalled again, unless there is more than the budget anyway.
         link.signalled = link.wants_to_send();
+        self.finish_batch(now);
         taken
     }
 
@@ -70,6 +71,7 @@ impl Forwarder {
         }
         let sends_no_more = flow.next_len().is_none();
         if sends_no_more {
+            flow.note_blocked();
             flow.deficit = 0;
             flow.listed = false;
         }
@@ -103,6 +105,7 @@ impl Forwarder {
     /// Gives a flow its place in the turns of its transport if it has something to send, and wakes the transport.
     pub(super) fn list_flow(&mut self, key: usize, slot: usize) {
         let flow = &mut self.flows[key];
+        flow.note_blocked();
         let ready = flow.next_len().is_some() || (flow.is_empty() && flow.ending.is_some());
         if ready && !flow.listed {
             flow.listed = true;

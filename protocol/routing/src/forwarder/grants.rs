@@ -41,7 +41,7 @@ impl Forwarder {
         if flow.is_transit() {
             let peer = &mut self.links[slot].cap;
             if !peer.is_open(now) || !self.cap.is_open(now) {
-                flow.grant_delayed = true;
+                flow.delay_grant(now);
                 self.counters.grants_delayed += 1;
                 if self.delayed.is_empty() {
                     self.next_grants = now + GRANT_INTERVAL;

@@ -3,7 +3,7 @@
 use byway_base::Moment;
 use byway_wire::{
     Kind, Packet, Reason,
-    packet::{FLAG_PROBE, FLAG_RETURN},
+    packet::{FLAG_BLOCKED, FLAG_PROBE, FLAG_RETURN},
 };
 
 use super::Forwarder;
@@ -51,6 +51,11 @@ impl Forwarder {
             return;
         };
         let flow = &mut self.flows[key];
+        if flow.ending.is_some() {
+            // Its sender said that no more follows.
+            self.counters.no_rule += 1;
+            return;
+        }
         let (route, output) = (flow.route, flow.output);
         if packet.kind == Kind::Data && !flow.spend_allowance(packet.payload.len()) {
             self.counters.overruns += 1;
@@ -58,7 +63,11 @@ impl Forwarder {
             return;
         }
         self.mark_used(route, now);
-        let Packet { kind, flags, payload, .. } = packet;
+        let Packet { kind, mut flags, payload, .. } = packet;
+        if kind == Kind::Data && flags & FLAG_BLOCKED != 0 {
+            self.flows[key].sender_was_blocked(now);
+            flags &= !FLAG_BLOCKED;
+        }
         if output == End::Local && flags & FLAG_PROBE != 0 {
             self.answer_probe(now, key, &payload);
             return;

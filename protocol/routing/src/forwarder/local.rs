@@ -39,6 +39,7 @@ impl Forwarder {
         }
         if !flow.has_room(payload.len()) {
             flow.sender_waits = true;
+            flow.window.blocked();
             return Err(SendError::Full);
         }
         self.queue_own(outbound, Queued { kind: Kind::Data, flags: 0, payload });

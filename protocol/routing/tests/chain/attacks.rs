@@ -1,7 +1,13 @@
 use bytes::Bytes;
-use byway_base::{RoutingId, limits::CREDIT_WINDOW};
-use byway_routing::{ForwarderConfig, InstallError, RouteSide, RouteSpec};
-use byway_wire::{Kind, Packet, Reason};
+use byway_base::{
+    RoutingId,
+    limits::{CONTROL_QUEUE, CREDIT_WINDOW},
+};
+use byway_routing::{Event, ForwarderConfig, InstallError, RouteSide, RouteSpec};
+use byway_wire::{
+    Kind, Packet, Reason,
+    packet::{FLAG_PROBE, FLAG_RETURN},
+};
 
 use crate::world::World;
 
@@ -100,4 +106,72 @@ fn rules_with_labels_in_use_or_without_transport_are_refused() {
     assert_eq!(try_install(2, None, side(50, 2)), InstallError::Label);
     assert_eq!(try_install(2, side(50, 51), side(52, 53)), InstallError::Label);
     assert_eq!(world.nodes[0].rules(), 2);
+}
+
+#[test]
+fn data_after_a_close_is_dropped_and_counted_and_what_came_before_it_arrives() {
+    let mut world = World::chain(3);
+    let route = world.install(1, 0, &[0, 1]);
+    let data = |text: &'static [u8]| Packet::new(Kind::Data, RoutingId(2), Bytes::from_static(text));
+    let close = Packet::ending(Kind::Close, RoutingId(2), Reason::Closed, 0);
+    let at = (1, world.side(0, 1));
+    world.receive(at, vec![data(b"before"), close, data(b"after"), data(b"after")]);
+    world.run();
+    assert_eq!(world.read(route.destination, 9), [&b"before"[..]]);
+    assert_eq!(world.nodes[1].counters().no_rule, 2);
+    assert_eq!(world.endings(2), [Reason::Closed]);
+}
+
+#[test]
+fn a_pong_that_answers_no_ping_measures_nothing() {
+    let mut world = World::chain(2);
+    let slot = world.side(0, 0);
+    world.receive((0, slot), (0..100).map(|token| Packet::liveness(Kind::Pong, token)).collect());
+    assert!(world.events.is_empty());
+    assert_eq!(world.nodes[0].transport(slot).unwrap().rtt, None);
+}
+
+#[test]
+fn a_peer_that_asks_without_end_and_reads_nothing_is_cut_off() {
+    let mut world = World::chain(2);
+    let slot = world.side(0, 0);
+    world.stalled.push(0);
+    for _ in 0..=CONTROL_QUEUE / 1_000 {
+        world.receive((0, slot), (0..1_000).map(|token| Packet::liveness(Kind::Ping, token)).collect());
+    }
+    assert_eq!(world.nodes[0].counters().control_overflows, 1);
+    let dead =
+        |event: &&(usize, Event)| matches!(event.1, Event::TransportDead { slot: dead, .. } if dead == slot);
+    assert_eq!(world.events.iter().filter(dead).count(), 1);
+}
+
+#[test]
+fn control_packets_that_name_no_flow_of_their_transport_are_counted_and_answered_by_nothing() {
+    let mut world = World::chain(3);
+    world.install(1, 0, &[0, 1]);
+    let at = (1, world.side(0, 1));
+    let label = RoutingId(99);
+    let packets = vec![
+        Packet::credit(label, 1),
+        Packet { flags: FLAG_RETURN, ..Packet::credit(label, 1) },
+        Packet::ending(Kind::Close, label, Reason::Closed, 0),
+        Packet::ending(Kind::Fault, label, Reason::NoRule, 0),
+        Packet::new(Kind::Trace, label, Bytes::from_static(&[0; 9])),
+    ];
+    world.receive(at, packets);
+    assert_eq!(world.nodes[1].counters().stray_control, 5);
+    let mut answers = Vec::new();
+    world.nodes[1].poll_transmit(world.now, at.1, usize::MAX, &mut answers);
+    assert!(answers.is_empty());
+}
+
+#[test]
+fn an_answer_to_a_probe_that_nobody_sent_is_counted_and_no_event() {
+    let mut world = World::chain(2);
+    world.install(1, 0, &[0]);
+    let answer =
+        Packet { flags: FLAG_PROBE, ..Packet::new(Kind::Data, RoutingId(3), Bytes::from_static(&[1; 9])) };
+    world.receive((0, world.side(0, 0)), vec![answer]);
+    assert!(world.events.is_empty());
+    assert_eq!(world.nodes[0].counters().stray_control, 1);
 }

@@ -7,9 +7,9 @@ use byway_wire::{
     Kind, Packet, Reason, Record, RouteRequest, TransportEntry,
     link::{self, Agree, Offer},
     messaging::Frame,
-    packet::{FLAG_ANSWER, FLAG_PROBE, FLAG_RETURN, PROBE_BYTES},
+    packet::{FLAG_ANSWER, FLAG_BLOCKED, FLAG_PROBE, FLAG_RETURN, PROBE_BYTES},
     route_request::path_digest,
-    setup::{Failure, NodeMessage, Reply, Role, SourceMessage},
+    setup::{Failure, InitiatorTag, NodeMessage, Reply, Role, SourceMessage},
 };
 
 use crate::{
@@ -40,6 +40,11 @@ fn packets() -> Vec<Example> {
             "packets/data-empty",
             packet(),
             Packet::new(Kind::Data, RoutingId(u32::MAX), Bytes::new()),
+        ),
+        Example::new(
+            "packets/data-blocked",
+            packet(),
+            Packet { flags: FLAG_BLOCKED, ..Packet::new(Kind::Data, flow, opaque()) },
         ),
         Example::new("packets/data-probe-asks", packet(), probe(0)),
         Example::new("packets/data-probe-answers", packet(), probe(1)),
@@ -138,7 +143,8 @@ fn route_requests() -> Vec<Example> {
 
 fn setup_messages() -> Vec<Example> {
     let establish = SourceMessage::Establish { request: signed_request(), hops: hops() };
-    let reserve = |previous, next| NodeMessage::Reserve { route: route(), previous, next };
+    let initiator = InitiatorTag(*b"whose route it i");
+    let reserve = |previous, next| NodeMessage::Reserve { route: route(), initiator, previous, next };
     let install = |role| NodeMessage::Install { route: route(), role };
     let (forward, backward) = (label(0x0a0b_0c0d), label(0x1a1b_1c1d));
     let (towards_source, towards_destination) = (transport(1, 2), transport(2, 3));

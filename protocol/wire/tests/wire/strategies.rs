@@ -12,8 +12,8 @@ use byway_wire::{
     Candidate, Hop, Kind, Packet, Record, RecordBody, RouteRequest, SignedRouteRequest, TransportEntry,
     link::{Agree, Offer},
     messaging::Frame,
-    packet::{FLAG_ANSWER, FLAG_PROBE, FLAG_RETURN, PROBE_BYTES},
-    setup::{Failure, NodeMessage, Reply, Role, SourceMessage},
+    packet::{FLAG_ANSWER, FLAG_BLOCKED, FLAG_PROBE, FLAG_RETURN, PROBE_BYTES},
+    setup::{Failure, InitiatorTag, NodeMessage, Reply, Role, SourceMessage},
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
@@ -78,6 +78,8 @@ pub(crate) fn packet() -> impl Strategy<Value = Packet> {
     };
     prop_oneof![
         (flow(), payload()).prop_map(|(id, payload)| Packet::new(Kind::Data, id, payload)),
+        (flow(), payload())
+            .prop_map(|(id, payload)| Packet { flags: FLAG_BLOCKED, ..Packet::new(Kind::Data, id, payload) }),
         (flow(), payload()).prop_map(|(id, payload)| Packet::new(Kind::Datagram, id, payload)),
         sized(Kind::Data, PROBE_BYTES).prop_map(|packet| Packet { flags: FLAG_PROBE, ..packet }),
         sized(Kind::Credit, 4),
@@ -163,8 +165,14 @@ pub(crate) fn source_message() -> impl Strategy<Value = SourceMessage> {
 
 pub(crate) fn node_message() -> impl Strategy<Value = NodeMessage> {
     prop_oneof![
-        (route(), option::of(transport()), option::of(transport()))
-            .prop_map(|(route, previous, next)| NodeMessage::Reserve { route, previous, next }),
+        (route(), any::<[u8; 16]>(), option::of(transport()), option::of(transport())).prop_map(
+            |(route, tag, previous, next)| NodeMessage::Reserve {
+                route,
+                initiator: InitiatorTag(tag),
+                previous,
+                next
+            }
+        ),
         (route(), role()).prop_map(|(route, role)| NodeMessage::Install { route, role }),
         route().prop_map(|route| NodeMessage::Confirm { route }),
         route().prop_map(|route| NodeMessage::Undo { route }),

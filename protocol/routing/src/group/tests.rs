@@ -1,0 +1,8 @@
+//! Groups in virtual time.
+
+mod destination;
+mod properties;
+mod quality;
+mod striping;
+mod switching;
+mod world;
