@@ -63,8 +63,8 @@ pub(crate) enum Mood {
 struct Anything<'a>(&'a AtomicU32);
 
 impl Surroundings for Anything<'_> {
-    fn has_transport(&self, _: TransportId) -> bool {
-        true
+    fn peer(&self, _: TransportId) -> Option<PublicKey> {
+        Some(secret(0).public())
     }
 
     fn has_listener(&self, _: Port) -> bool {

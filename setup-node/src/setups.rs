@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use byway_base::{Code, PublicKey, RouteId};
 use byway_clock::unix_now;
 use byway_service_kit::Check;
-use byway_setup::{Outcome, Saga};
+use byway_setup::{Initiators, Outcome, Saga};
 use byway_wire::{
     Hop, SignedRouteRequest,
     setup::{Failure, Reply},
@@ -29,6 +29,7 @@ struct Inner<C> {
     caller: C,
     clock: Clock,
     admission: Admission,
+    initiators: Initiators,
     routes: Routes,
     stats: Stats,
     journal: Check,
@@ -43,6 +44,7 @@ impl<C: NodeCaller> Setups<C> {
             caller,
             clock: Clock::start(),
             admission: Admission::new(bounds),
+            initiators: Initiators::new(rand::random()),
             routes,
             stats: Stats::default(),
             journal,
@@ -121,7 +123,8 @@ impl<C: NodeCaller> Setups<C> {
         let full = |full| Failure { code: Code::Limit, why: format!("{full}") };
         let permit = self.0.admission.admit(caller).map_err(full)?;
         let unix = unix_now();
-        let saga = Saga::new(self.0.clock.now(), unix, request.clone(), &hops, caller);
+        let now = self.0.clock.now();
+        let saga = Saga::new(now, unix, request.clone(), &hops, caller, &self.0.initiators);
         if let Some(Outcome::Failed(failure)) = saga.outcome() {
             return Err(failure);
         }

@@ -22,8 +22,10 @@
 //! who the ends are.
 #![warn(missing_docs)]
 
+mod initiators;
 mod rule_book;
 mod saga;
 
+pub use initiators::Initiators;
 pub use rule_book::{Counts, Effect, End, InstalledRoute, Quotas, Refusal, RuleBook, Side, Surroundings};
 pub use saga::{Action, CallFailure, CallId, Outcome, Saga, Step};

@@ -15,21 +15,21 @@ use byway_base::{
 };
 use byway_wire::{
     SignedRouteRequest,
-    setup::{NodeMessage, Reply, Role},
+    setup::{InitiatorTag, NodeMessage, Reply, Role},
 };
 
 use entry::{Entry, State};
 use expected::Expected;
 pub use installed::{Effect, End, InstalledRoute, Side};
 use labels::Labels;
-use quota::Held;
 pub use quota::Quotas;
+use quota::{Claim, Comes, Held};
 pub use refusal::Refusal;
 
 /// What the rule book asks about the node that holds it.
 pub trait Surroundings {
-    /// Whether the transport is up at this node.
-    fn has_transport(&self, transport: TransportId) -> bool;
+    /// The other edge of a transport that is up at this node; none if it is not.
+    fn peer(&self, transport: TransportId) -> Option<PublicKey>;
 
     /// Whether an app listens on the port.
     fn has_listener(&self, port: Port) -> bool;
@@ -48,8 +48,16 @@ pub struct Counts {
     pub rules: usize,
     /// Messages refused because their sender is no trusted setup node.
     pub refused_untrusted: u64,
-    /// Reservations refused because a quota was used up.
-    pub refused_over_quota: u64,
+    /// Reservations refused because the node holds as many rules as it may.
+    pub refused_node_quota: u64,
+    /// Reservations refused because a setup node holds as many rules as one may.
+    pub refused_setup_node_quota: u64,
+    /// Reservations refused because as many routes come from a neighbour as from one may.
+    pub refused_peer_quota: u64,
+    /// Reservations refused because a source has as many routes as one may.
+    pub refused_initiator_quota: u64,
+    /// Reservations refused because the node does not forward for others.
+    pub refused_transit: u64,
     /// Messages refused for any other reason.
     pub refused_otherwise: u64,
 }
@@ -64,6 +72,7 @@ pub struct Counts {
 pub struct RuleBook {
     key: PublicKey,
     trusted: BTreeSet<PublicKey>,
+    transit: bool,
     expected: Expected,
     labels: Labels,
     held: Held,
@@ -79,6 +88,7 @@ impl RuleBook {
         Self {
             key,
             trusted: trusted.into_iter().collect(),
+            transit: true,
             expected: Expected::default(),
             labels: Labels::default(),
             held: Held::new(quotas),
@@ -86,6 +96,11 @@ impl RuleBook {
             deadlines: BTreeSet::new(),
             refused: Counts::default(),
         }
+    }
+
+    /// Whether routes between others are accepted from now on; they are at first. Those that are there stay.
+    pub const fn set_transit(&mut self, transit: bool) {
+        self.transit = transit;
     }
 
     /// Awaits the route of a request that this node signed, over its transport `first`, for
@@ -156,7 +171,7 @@ impl RuleBook {
     /// Numbers for `status` and metrics.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        Counts { rules: self.held.all(), ..self.refused }
+        Counts { rules: self.held.rules(), ..self.refused }
     }
 
     fn obey(
@@ -169,8 +184,8 @@ impl RuleBook {
         effects: &mut Vec<Effect>,
     ) -> Result<Reply, Refusal> {
         match message {
-            NodeMessage::Reserve { route, previous, next } => {
-                return self.reserve(now, from, route, (previous, next), surroundings);
+            NodeMessage::Reserve { route, initiator, previous, next } => {
+                return self.reserve(now, from, route, initiator, (previous, next), surroundings);
             }
             NodeMessage::Install { route, role } => {
                 effects.push(self.install(now, clock, from, route, role, surroundings)?);
@@ -186,6 +201,7 @@ impl RuleBook {
         now: Moment,
         from: PublicKey,
         route: RouteId,
+        initiator: InitiatorTag,
         (previous, next): (Option<TransportId>, Option<TransportId>),
         surroundings: &mut impl Surroundings,
     ) -> Result<Reply, Refusal> {
@@ -198,16 +214,18 @@ impl RuleBook {
         if let (None, Some(first)) = (previous, next) {
             self.expected.allows(route, first)?;
         }
-        let transports = || previous.into_iter().chain(next);
-        if let Some(down) = transports().find(|transport| !surroundings.has_transport(*transport)) {
-            return Err(Refusal::TransportDown(down));
+        if previous.is_some() && next.is_some() && !self.transit {
+            return Err(Refusal::NoTransit);
         }
-        let count = transports().count();
-        self.held.check(from, count)?;
-        let [forward, backward] = self.labels.take([previous, next], &mut || surroundings.draw())?;
-        self.held.add(from, count);
+        let peer = |id| surroundings.peer(id).ok_or(Refusal::TransportDown(id));
+        let peers = [previous.map(peer).transpose()?, next.map(peer).transpose()?];
+        let comes = peers[0].map(|peer| Comes { peer, initiator });
+        let claim = Claim { owner: from, rules: peers.into_iter().flatten().count(), comes };
+        self.held.add(&claim)?;
+        let labels = self.labels.take([previous, next], &mut || surroundings.draw());
+        let [forward, backward] = labels.inspect_err(|_| self.held.subtract(&claim))?;
         let entry = Entry {
-            owner: from,
+            claim,
             state: State::Reserved,
             deadline: None,
             replay_until: now,
@@ -300,7 +318,7 @@ impl RuleBook {
     fn owned(&self, from: PublicKey, route: RouteId) -> Result<&Entry, Refusal> {
         match self.entries.get(&route) {
             None => Err(Refusal::NotReserved),
-            Some(entry) if entry.owner != from => Err(Refusal::NotOwner),
+            Some(entry) if entry.claim.owner != from => Err(Refusal::NotOwner),
             Some(entry) if entry.state == State::Gone => Err(Refusal::NotReserved),
             Some(entry) => Ok(entry),
         }
@@ -344,7 +362,7 @@ impl RuleBook {
         let Some(entry) = self.entries.remove(&route) else { return };
         entry.deadline.map(|deadline| self.deadlines.remove(&(deadline, route)));
         entry.labels().for_each(|label| self.labels.release(label));
-        self.held.subtract(entry.owner, entry.labels().count());
+        self.held.subtract(&entry.claim);
     }
 
     fn entry_mut(&mut self, route: RouteId) -> &mut Entry {
@@ -356,7 +374,11 @@ impl RuleBook {
     const fn count(&mut self, refusal: Refusal) {
         let counter = match refusal {
             Refusal::Untrusted => &mut self.refused.refused_untrusted,
-            Refusal::SetupNodeQuota | Refusal::NodeQuota => &mut self.refused.refused_over_quota,
+            Refusal::NodeQuota => &mut self.refused.refused_node_quota,
+            Refusal::SetupNodeQuota => &mut self.refused.refused_setup_node_quota,
+            Refusal::PeerQuota => &mut self.refused.refused_peer_quota,
+            Refusal::InitiatorQuota => &mut self.refused.refused_initiator_quota,
+            Refusal::NoTransit => &mut self.refused.refused_transit,
             _ => &mut self.refused.refused_otherwise,
         };
         *counter += 1;

@@ -19,6 +19,7 @@ use byway_wire::{
     setup::{Failure, NodeMessage, Reply},
 };
 
+use crate::Initiators;
 use member::{Call, Member};
 pub use step::Step;
 
@@ -98,7 +99,7 @@ pub struct Saga {
 impl Saga {
     /// Begins with [`Step::Check`]: `caller`, the key that the session proved, must be the source; the request must be
     /// signed by it, fresh at `clock`, and about exactly these `hops`. If not, the saga has already failed, with nobody
-    /// asked.
+    /// asked. Nodes count the route under the tags of `initiators`.
     #[must_use]
     pub fn new(
         now: Moment,
@@ -106,6 +107,7 @@ impl Saga {
         request: SignedRouteRequest,
         hops: &[Hop],
         caller: PublicKey,
+        initiators: &Initiators,
     ) -> Self {
         let mut saga = Self {
             request,
@@ -122,7 +124,7 @@ impl Saga {
         };
         match saga.check(clock, hops, caller) {
             Ok(()) => {
-                saga.members = Member::along(hops);
+                saga.members = Member::along(hops, &caller, initiators);
                 saga.advance(now);
             }
             Err(failure) => saga.fail(now, failure),

@@ -1,15 +1,15 @@
 //! What a node keeps about one route.
 
-use byway_base::{Moment, PublicKey, RouteId, RoutingId, TransportId};
+use byway_base::{Moment, RouteId, RoutingId, TransportId};
 use byway_wire::setup::Role;
 
-use super::{End, InstalledRoute, Refusal, Side};
+use super::{End, InstalledRoute, Refusal, Side, quota::Claim};
 
 /// One route at one node, from its reservation until its labels may be given out anew.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
-    /// The setup node that reserved it; nobody else may touch it.
-    pub(super) owner: PublicKey,
+    /// What it counts as; nobody but the setup node that is named there may touch it.
+    pub(super) claim: Claim,
     /// How far it is.
     pub(super) state: State,
     /// When the state ends by itself; none if it does not.

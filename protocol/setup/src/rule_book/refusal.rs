@@ -15,6 +15,15 @@ pub enum Refusal {
     /// The node holds as many rules as it may.
     #[error("the node's quota of rules is used up")]
     NodeQuota,
+    /// As many routes come from the neighbour as from one may.
+    #[error("the neighbour's quota of routes is used up")]
+    PeerQuota,
+    /// The source has as many routes here as one may.
+    #[error("the source's quota of routes is used up")]
+    InitiatorQuota,
+    /// The node carries nothing for others, at present or at all.
+    #[error("the node does not forward for others")]
+    NoTransit,
     /// The route id was used before.
     #[error("the route id was used before")]
     Replayed,
@@ -59,7 +68,11 @@ impl Refusal {
     pub const fn code(self) -> Code {
         match self {
             Self::Untrusted => Code::UntrustedSetup,
-            Self::SetupNodeQuota | Self::NodeQuota => Code::Limit,
+            Self::SetupNodeQuota
+            | Self::NodeQuota
+            | Self::PeerQuota
+            | Self::InitiatorQuota
+            | Self::NoTransit => Code::Limit,
             Self::Replayed => Code::Replayed,
             Self::NotReserved => Code::NotFound,
             Self::NotOwner | Self::NotExpected | Self::NotAddressed => Code::Denied,

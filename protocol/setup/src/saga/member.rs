@@ -1,9 +1,10 @@
 //! What the saga knows about one node of the path.
 
 use byway_base::{Moment, PublicKey, RoutingId, TransportId};
-use byway_wire::Hop;
+use byway_wire::{Hop, setup::InitiatorTag};
 
 use super::{CallId, Step};
+use crate::Initiators;
 
 /// How often an undo is sent before the leases are left to do it.
 const UNDO_ATTEMPTS: u8 = 2;
@@ -24,6 +25,8 @@ pub(super) struct Call {
 pub(super) struct Member {
     /// The node.
     pub(super) key: PublicKey,
+    /// What stands for the source towards it.
+    pub(super) initiator: InitiatorTag,
     /// Its transport towards the source.
     pub(super) previous: Option<TransportId>,
     /// Its transport towards the destination.
@@ -42,7 +45,7 @@ pub(super) struct Member {
 
 impl Member {
     /// The nodes of a checked path, from source to destination.
-    pub(super) fn along(hops: &[Hop]) -> Vec<Self> {
+    pub(super) fn along(hops: &[Hop], source: &PublicKey, initiators: &Initiators) -> Vec<Self> {
         let arrivals = hops.iter().map(|hop| (hop.to, Some(hop.transport)));
         let nodes = hops.first().map(|hop| (hop.from, None)).into_iter().chain(arrivals);
         let departures = hops.iter().map(|hop| Some(hop.transport)).chain([None]);
@@ -50,6 +53,7 @@ impl Member {
             .zip(departures)
             .map(|((key, previous), next)| Self {
                 key,
+                initiator: initiators.tag(source, &key),
                 previous,
                 next,
                 forward: None,

@@ -71,7 +71,8 @@ impl Step {
         let role = match self {
             Self::Check => return None,
             Self::Reserve => {
-                return Some(NodeMessage::Reserve { route, previous: member.previous, next: member.next });
+                let Member { initiator, previous, next, .. } = *member;
+                return Some(NodeMessage::Reserve { route, initiator, previous, next });
             }
             Self::InstallDestination => Role::Destination { request: request(), backward: backward()? },
             Self::InstallIntermediates => Role::Intermediate { forward: forward()?, backward: backward()? },

@@ -10,13 +10,13 @@ use byway_setup::{Outcome, Quotas, Saga, Step};
 use byway_wire::{
     SignedRouteRequest,
     route_request::path_digest,
-    setup::{NodeMessage, Reply, Role},
+    setup::{InitiatorTag, NodeMessage, Reply, Role},
 };
 
-use crate::world::{Fate, Run, World, failure_code, secret, setup_key};
+use crate::world::{Fate, Run, World, failure_code, initiators, secret, setup_key};
 
 fn refused(world: &World, request: SignedRouteRequest, caller: PublicKey) -> Code {
-    let mut saga = Saga::new(world.now, world.clock, request, &world.hops, caller);
+    let mut saga = Saga::new(world.now, world.clock, request, &world.hops, caller, &initiators());
     assert_eq!(saga.poll_action(), None, "nobody is asked anything");
     assert_eq!((saga.is_finished(), saga.failed_in()), (true, Some(Step::Check)));
     failure_code(&saga.outcome().expect("it is finished")).expect("it has failed")
@@ -26,7 +26,11 @@ fn refused(world: &World, request: SignedRouteRequest, caller: PublicKey) -> Cod
 fn install_at_destination(world: &mut World, route: RouteId, request: SignedRouteRequest) -> Reply {
     let destination = world.destination();
     let previous = world.hops.last().map(|hop| hop.transport);
-    let reply = world.deliver(setup_key(), destination, NodeMessage::Reserve { route, previous, next: None });
+    let reply = world.deliver(
+        setup_key(),
+        destination,
+        NodeMessage::Reserve { route, initiator: InitiatorTag::default(), previous, next: None },
+    );
     assert!(matches!(reply, Reply::Reserved { .. }), "{reply:?}");
     let role = Role::Destination { request, backward: RoutingId(5) };
     world.deliver(setup_key(), destination, NodeMessage::Install { route, role })
@@ -88,7 +92,7 @@ fn every_message_from_a_key_that_is_no_trusted_setup_node_is_refused_and_counted
     let (previous, next) = (Some(world.hops[0].transport), Some(world.hops[1].transport));
     let role = Role::Intermediate { forward: RoutingId(7), backward: RoutingId(9) };
     let messages = [
-        NodeMessage::Reserve { route, previous, next },
+        NodeMessage::Reserve { route, initiator: InitiatorTag::default(), previous, next },
         NodeMessage::Install { route, role },
         NodeMessage::Confirm { route },
         NodeMessage::Undo { route },
@@ -102,10 +106,16 @@ fn every_message_from_a_key_that_is_no_trusted_setup_node_is_refused_and_counted
 
 #[test]
 fn a_trusted_setup_node_gets_no_rule_beyond_its_quota_not_even_by_undoing_in_a_loop() {
-    let mut world = World::with_quotas(2, Quotas { rules: 100, rules_per_setup_node: 10 });
+    let mut world =
+        World::with_quotas(2, Quotas { rules: 100, rules_per_setup_node: 10, ..Quotas::default() });
     let middle = world.secrets[1].public();
     let (previous, next) = (Some(world.hops[0].transport), Some(world.hops[1].transport));
-    let reserve = |route| NodeMessage::Reserve { route: RouteId::from_bytes([route; 16]), previous, next };
+    let reserve = |route| NodeMessage::Reserve {
+        route: RouteId::from_bytes([route; 16]),
+        initiator: InitiatorTag::default(),
+        previous,
+        next,
+    };
     for route in 0..5 {
         assert!(matches!(world.deliver(setup_key(), middle, reserve(route)), Reply::Reserved { .. }));
         world.deliver(setup_key(), middle, NodeMessage::Undo { route: RouteId::from_bytes([route; 16]) });
@@ -114,17 +124,22 @@ fn a_trusted_setup_node_gets_no_rule_beyond_its_quota_not_even_by_undoing_in_a_l
         assert_eq!(world.refusal(setup_key(), middle, reserve(route)), Code::Limit);
     }
     let counts = world.node(middle).book.counts();
-    assert_eq!((counts.rules, counts.refused_over_quota), (10, 45));
+    assert_eq!((counts.rules, counts.refused_setup_node_quota), (10, 45));
     world.advance(ROUTING_ID_QUIET);
     assert!(matches!(world.deliver(setup_key(), middle, reserve(50)), Reply::Reserved { .. }));
 }
 
 #[test]
 fn the_quota_of_the_node_bounds_all_setup_nodes_together() {
-    let mut world = World::with_quotas(2, Quotas { rules: 3, rules_per_setup_node: 3 });
+    let mut world = World::with_quotas(2, Quotas { rules: 3, rules_per_setup_node: 3, ..Quotas::default() });
     let middle = world.secrets[1].public();
     let (previous, next) = (Some(world.hops[0].transport), Some(world.hops[1].transport));
-    let reserve = |route| NodeMessage::Reserve { route: RouteId::from_bytes([route; 16]), previous, next };
+    let reserve = |route| NodeMessage::Reserve {
+        route: RouteId::from_bytes([route; 16]),
+        initiator: InitiatorTag::default(),
+        previous,
+        next,
+    };
     assert!(matches!(world.deliver(setup_key(), middle, reserve(1)), Reply::Reserved { .. }));
     assert_eq!(world.refusal(setup_key(), middle, reserve(2)), Code::Limit);
 }
@@ -162,7 +177,12 @@ fn a_request_cannot_be_replayed_at_its_destination_as_long_as_it_would_verify() 
     let route = signed.request.route;
     assert_eq!(install_at_destination(&mut world, route, signed.clone()), Reply::Done {});
     let destination = world.destination();
-    let reserve = NodeMessage::Reserve { route, previous: Some(world.hops[1].transport), next: None };
+    let reserve = NodeMessage::Reserve {
+        route,
+        initiator: InitiatorTag::default(),
+        previous: Some(world.hops[1].transport),
+        next: None,
+    };
     world.deliver(setup_key(), destination, NodeMessage::Undo { route });
     let last = signed.request.expires.plus(CLOCK_SKEW);
     while world.clock < last {
@@ -178,7 +198,12 @@ fn the_source_accepts_only_the_request_that_it_awaits_over_its_own_first_transpo
     let mut world = World::new(2);
     let source = world.source();
     let first = world.hops[0].transport;
-    let reserve = |route, next| NodeMessage::Reserve { route, previous: None, next: Some(next) };
+    let reserve = |route, next| NodeMessage::Reserve {
+        route,
+        initiator: InitiatorTag::default(),
+        previous: None,
+        next: Some(next),
+    };
     let signed = world.request(1).sign(&world.secrets[0]);
     let route = signed.request.route;
     assert_eq!(world.refusal(setup_key(), source, reserve(route, first)), Code::Denied, "not awaited");
@@ -209,7 +234,7 @@ fn asking_for_a_route_under_the_id_of_another_does_not_get_the_other_undone() {
     let (request, now, first) = (request.sign(middle), world.now, hops[0].transport);
     let middle = middle.public();
     world.node(middle).book.expect(now, request.clone(), first);
-    let mut attack = Run::new(Saga::new(now, world.clock, request, &hops, middle));
+    let mut attack = Run::new(Saga::new(now, world.clock, request, &hops, middle, &initiators()));
     let (outcome, _) = attack.finish(&mut world, |_| Fate::Arrives);
     assert_eq!(failure_code(&outcome), Some(Code::Replayed));
     assert_eq!(world.rules(), rules);
@@ -224,14 +249,25 @@ fn only_the_setup_node_that_reserved_may_install_confirm_or_undo() {
     let route = RouteId::from_bytes([1; 16]);
     let (previous, next) = (Some(world.hops[0].transport), Some(world.hops[1].transport));
     let role = Role::Intermediate { forward: RoutingId(7), backward: RoutingId(9) };
-    world.deliver(setup_key(), middle, NodeMessage::Reserve { route, previous, next });
+    world.deliver(
+        setup_key(),
+        middle,
+        NodeMessage::Reserve { route, initiator: InitiatorTag::default(), previous, next },
+    );
     let install = NodeMessage::Install { route, role };
     assert_eq!(world.refusal(other, middle, install.clone()), Code::Denied);
     assert_eq!(world.deliver(setup_key(), middle, install.clone()), Reply::Done {});
     assert_eq!(world.refusal(setup_key(), middle, install), Code::Conflict);
     assert_eq!(world.refusal(other, middle, NodeMessage::Confirm { route }), Code::Denied);
     assert_eq!(world.refusal(other, middle, NodeMessage::Undo { route }), Code::Denied);
-    assert_eq!(world.refusal(other, middle, NodeMessage::Reserve { route, previous, next }), Code::Replayed);
+    assert_eq!(
+        world.refusal(
+            other,
+            middle,
+            NodeMessage::Reserve { route, initiator: InitiatorTag::default(), previous, next }
+        ),
+        Code::Replayed
+    );
     assert_eq!(world.rules(), 1);
 }
 
@@ -239,15 +275,17 @@ fn only_the_setup_node_that_reserved_may_install_confirm_or_undo() {
 fn senseless_messages_are_refused() {
     let mut world = World::new(2);
     let middle = world.secrets[1].public();
+    let destination = world.destination();
     let [a, b] = [world.hops[0].transport, world.hops[1].transport];
     let route = RouteId::from_bytes([1; 16]);
-    let reserve = |previous, next| NodeMessage::Reserve { route, previous, next };
+    let reserve =
+        |previous, next| NodeMessage::Reserve { route, initiator: InitiatorTag::default(), previous, next };
     assert_eq!(world.refusal(setup_key(), middle, reserve(None, None)), Code::Protocol);
     assert_eq!(world.refusal(setup_key(), middle, reserve(Some(a), Some(a))), Code::Protocol);
-    world.node(middle).body.transports.retain(|transport| *transport != b);
+    world.node(middle).body.transports.retain(|(transport, _)| *transport != b);
     assert_eq!(world.refusal(setup_key(), middle, reserve(Some(a), Some(b))), Code::TransportDown);
     assert_eq!(world.refusal(setup_key(), middle, NodeMessage::Confirm { route }), Code::NotFound);
-    world.node(middle).body.transports.push(b);
+    world.node(middle).body.transports.push((b, destination));
 
     world.deliver(setup_key(), middle, reserve(Some(a), Some(b)));
     assert_eq!(world.refusal(setup_key(), middle, NodeMessage::Confirm { route }), Code::NotFound);

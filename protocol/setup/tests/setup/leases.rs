@@ -7,13 +7,18 @@ use byway_base::{
     limits::{RESERVATION_LEASE, ROUTING_ID_QUIET, SETUP_TIMEOUT},
 };
 use byway_setup::Surroundings;
-use byway_wire::setup::{NodeMessage, Reply, Role};
+use byway_wire::setup::{InitiatorTag, NodeMessage, Reply, Role};
 
 use crate::world::{Fate, World, setup_key};
 
 fn reserve(world: &World, route: u8) -> NodeMessage {
     let (previous, next) = (Some(world.hops[0].transport), Some(world.hops[1].transport));
-    NodeMessage::Reserve { route: RouteId::from_bytes([route; 16]), previous, next }
+    NodeMessage::Reserve {
+        route: RouteId::from_bytes([route; 16]),
+        initiator: InitiatorTag::default(),
+        previous,
+        next,
+    }
 }
 
 #[test]

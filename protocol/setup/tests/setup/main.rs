@@ -5,4 +5,5 @@ mod crashes;
 mod established;
 mod leases;
 mod orders;
+mod quotas;
 mod world;

@@ -7,7 +7,8 @@ use byway_base::{
     limits::ROUTE_REQUEST_TTL,
 };
 use byway_setup::{
-    Action, CallFailure, CallId, Effect, InstalledRoute, Outcome, Quotas, RuleBook, Saga, Surroundings,
+    Action, CallFailure, CallId, Effect, Initiators, InstalledRoute, Outcome, Quotas, RuleBook, Saga,
+    Surroundings,
 };
 use byway_wire::{
     Hop, RouteRequest, SignedRouteRequest,
@@ -21,6 +22,10 @@ pub(crate) fn secret(seed: u8) -> SecretKey {
     SecretKey::from_seed([seed; 32])
 }
 
+pub(crate) fn initiators() -> Initiators {
+    Initiators::new([200; 32])
+}
+
 pub(crate) fn setup_key() -> PublicKey {
     secret(200).public()
 }
@@ -28,15 +33,16 @@ pub(crate) fn setup_key() -> PublicKey {
 /// What a node has besides its rule book.
 #[derive(Debug, Clone)]
 pub(crate) struct Body {
-    pub(crate) transports: Vec<TransportId>,
+    /// With their other edges.
+    pub(crate) transports: Vec<(TransportId, PublicKey)>,
     pub(crate) listeners: Vec<Port>,
     pub(crate) used: Vec<RouteId>,
     pub(crate) labels: u32,
 }
 
 impl Surroundings for Body {
-    fn has_transport(&self, transport: TransportId) -> bool {
-        self.transports.contains(&transport)
+    fn peer(&self, transport: TransportId) -> Option<PublicKey> {
+        self.transports.iter().find(|(id, _)| *id == transport).map(|(_, peer)| *peer)
     }
 
     fn has_listener(&self, port: Port) -> bool {
@@ -106,8 +112,9 @@ impl World {
         let node = |secret: &SecretKey| {
             let key = secret.public();
             let own = hops.iter().filter(|hop| hop.from == key || hop.to == key);
+            let peer = |hop: &Hop| if hop.from == key { hop.to } else { hop.from };
             let body = Body {
-                transports: own.map(|hop| hop.transport).collect(),
+                transports: own.map(|hop| (hop.transport, peer(hop))).collect(),
                 listeners: vec![PORT],
                 used: Vec::new(),
                 labels: u32::from(key.as_bytes()[0]),
@@ -151,7 +158,7 @@ impl World {
     }
 
     pub(crate) fn saga(&self, request: SignedRouteRequest) -> Run {
-        Run::new(Saga::new(self.now, self.clock, request, &self.hops, self.source()))
+        Run::new(Saga::new(self.now, self.clock, request, &self.hops, self.source(), &initiators()))
     }
 
     /// One message from a setup node, obeyed or refused.
