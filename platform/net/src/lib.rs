@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod backoff;
+mod handshakes;
 pub mod identity;
 mod pipe;
 pub mod quic;
@@ -13,5 +14,6 @@ pub mod tcp;
 pub mod virtual_path;
 
 pub use backoff::Backoff;
+pub use handshakes::HandshakeLimits;
 pub use identity::{Expect, Identity, IdentityError, peer_key, quinn_peer_key};
 pub use pipe::TlsPipe;

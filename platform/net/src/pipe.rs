@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::BytesMut;
-use byway_base::limits::TRANSPORT_READ_CHUNK;
+use byway_base::limits::{KERNEL_UNSENT, TRANSPORT_READ_CHUNK};
 use rustls::Connection;
 use socket2::SockRef;
 use tokio::{
@@ -26,9 +26,6 @@ use crate::tcp::TlsConnection;
 
 /// Ciphertext that waits for the socket, bytes. What a reader that stopped costs beside its queue.
 const WRITE_BUFFER: usize = 128 * 1024;
-/// Bytes that the kernel holds unsent before the socket counts as full. Queueing belongs in front of it, where it is fair
-/// and can drop.
-const KERNEL_UNSENT: u32 = 256 * 1024;
 /// Size of a fresh buffer for plaintext, bytes; less is taken if less has arrived. Datagrams are slices of it, so that it
 /// also is the most memory that one of them keeps in use.
 const PLAINTEXT_BUFFER: usize = 64 * 1024;

@@ -1,7 +1,8 @@
-//! QUIC (RFC 9000) over virtual paths, both ends known by their keys.
+//! QUIC (RFC 9000) over virtual paths, both ends known by their keys; over real ones see [`udp`].
 
 mod congestion;
 mod profile;
+pub mod udp;
 
 use std::{any::Any, io, net::SocketAddr, sync::Arc, time::Duration};
 

@@ -1,7 +1,6 @@
 //! Mutually authenticated TLS over TCP: one connection dialled, one accepted, and a listener that hostile diallers
 //! cannot occupy.
 
-mod admission;
 mod listener;
 
 use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
@@ -16,7 +15,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use crate::identity::{Expect, Identity, IdentityError, peer_key};
 
-pub use listener::{HandshakeLimits, TlsListener};
+pub use listener::TlsListener;
 
 /// A TLS connection whose peer proved its key.
 pub struct TlsConnection {

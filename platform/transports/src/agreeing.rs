@@ -40,12 +40,13 @@ pub(crate) async fn agree_with_diallers(
 }
 
 async fn accept(secret: SecretKey, kind: TransportType, link: Link, accepted: mpsc::Sender<Opened>) {
-    let Link { peer, mut stream, address } = link;
-    match agree(&mut stream, Side::Acceptor, &secret, peer, &kind).await {
+    let Link { peer, mut opening, address } = link;
+    match agree(opening.stream(), Side::Acceptor, &secret, peer, &kind).await {
         Ok((entry, received)) => {
-            let opened = Opened { peer, entry, stream, received, address, dialled: false };
-            // The receiver is gone only when the node stops.
-            let _ = accepted.send(opened).await;
+            if let Ok(link) = opening.carry(received) {
+                // The receiver is gone only when the node stops.
+                let _ = accepted.send(Opened { peer, entry, link, address, dialled: false }).await;
+            }
         }
         Err(error) => debug!(peer = %peer.short(), %kind, %error, "no agreement on a transport"),
     }

@@ -14,7 +14,7 @@ use byway_wire::{
 };
 use tokio::time::timeout;
 
-use crate::stream::{LinkStream, read_exact, write_all};
+use crate::stream::{PacketStream, read_exact, write_all};
 
 /// Why two edges did not agree.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +48,7 @@ pub(crate) enum Side {
 
 /// Exchanges signatures over the entry, which then verifies. Gives also what has arrived beyond the exchange.
 pub(crate) async fn agree(
-    stream: &mut LinkStream,
+    stream: &mut dyn PacketStream,
     side: Side,
     secret: &SecretKey,
     peer: PublicKey,
@@ -92,7 +92,7 @@ pub(crate) async fn agree(
 }
 
 async fn read<T: byway_wire::Wire>(
-    stream: &mut LinkStream,
+    stream: &mut dyn PacketStream,
     received: &mut BytesMut,
     count: usize,
 ) -> Result<T, AgreementError> {

@@ -12,6 +12,7 @@ use quinn::{Connection, ConnectionError, RecvStream, SendStream, VarInt};
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
+    framed::Framed,
     stream::QuicPipe,
     transport_type::{Context, DialError, Link, LinkSink, Opener},
 };
@@ -86,5 +87,6 @@ impl Opener for Messaging {
 }
 
 fn link(peer: PublicKey, send: SendStream, receive: RecvStream) -> Link {
-    Link { peer, address: "through messaging".to_owned(), stream: Box::new(QuicPipe { send, receive }) }
+    let opening = Box::new(Framed::new(QuicPipe { send, receive }));
+    Link { peer, address: "through messaging".to_owned(), opening }
 }

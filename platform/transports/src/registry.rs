@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc};
 
-use bytes::BytesMut;
 use byway_base::{Code, Problem, PublicKey, SecretKey, TransportType, limits::RECORD_ENTRIES};
 use byway_wire::{Candidate, SignedTransportEntry};
 use futures_util::future::BoxFuture;
@@ -11,9 +10,8 @@ use tokio::{sync::mpsc, task::JoinSet};
 use crate::{
     agreeing::agree_with_diallers,
     agreement::{AgreementError, Side, agree},
-    messaging,
-    stream::LinkStream,
-    tcp,
+    link::PacketLink,
+    messaging, quic, tcp,
     transport_type::{Context, DialError, Link, LinkSink, Opener},
 };
 
@@ -28,9 +26,13 @@ pub struct TypeRow {
     pub start: Start,
 }
 
-/// Every transport type, in the order in which a node tries them.
-pub const TYPES: &[TypeRow] =
-    &[TypeRow { name: "tcp", start: tcp::start }, TypeRow { name: "messaging", start: messaging::start }];
+/// Every transport type, in the order in which a node that has the choice prefers them: the first costs least and needs
+/// no UDP, the last works everywhere.
+pub const TYPES: &[TypeRow] = &[
+    TypeRow { name: "tcp", start: tcp::start },
+    TypeRow { name: "quic", start: quic::start },
+    TypeRow { name: "messaging", start: messaging::start },
+];
 
 /// A transport whose edges agreed; packets may flow.
 pub struct Opened {
@@ -38,10 +40,8 @@ pub struct Opened {
     pub peer: PublicKey,
     /// What both signed.
     pub entry: SignedTransportEntry,
-    /// The bytes.
-    pub stream: LinkStream,
-    /// What has arrived already beyond the agreement: the first packets.
-    pub received: BytesMut,
+    /// What carries its packets.
+    pub link: Box<dyn PacketLink>,
     /// Where the peer is, for people.
     pub address: String,
     /// Whether this node opened it.
@@ -122,9 +122,11 @@ impl Registry {
         let of_type = candidates.iter().filter(|candidate| candidate.kind == *kind);
         let addresses: Vec<SocketAddr> =
             of_type.map(|candidate| candidate.address).take(RECORD_ENTRIES).collect();
-        let Link { peer, mut stream, address } = opener.dial(peer, &addresses).await?;
-        let (entry, received) = agree(&mut stream, Side::Dialler, &self.inner.secret, peer, kind).await?;
-        Ok(Opened { peer, entry, stream, received, address, dialled: true })
+        let Link { peer, mut opening, address } = opener.dial(peer, &addresses).await?;
+        let (entry, received) =
+            agree(opening.stream(), Side::Dialler, &self.inner.secret, peer, kind).await?;
+        let link = opening.carry(received).map_err(AgreementError::Broken)?;
+        Ok(Opened { peer, entry, link, address, dialled: true })
     }
 
     /// Where this node accepts transports, for its contact record.

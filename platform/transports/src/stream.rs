@@ -44,9 +44,6 @@ pub trait PacketStream: Send + Unpin + 'static {
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
-/// Any such stream.
-pub type LinkStream = Box<dyn PacketStream>;
-
 impl PacketStream for TlsPipe {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
         Self::poll_read(self, cx, buffer)
@@ -108,7 +105,7 @@ impl PacketStream for QuicPipe {
 }
 
 /// Writes and flushes all of `bytes`.
-pub(crate) async fn write_all(stream: &mut LinkStream, mut bytes: &[u8]) -> io::Result<()> {
+pub(crate) async fn write_all(stream: &mut dyn PacketStream, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         let count = poll_fn(|cx| stream.poll_write(cx, &[IoSlice::new(bytes)])).await?;
         bytes = &bytes[count..];
@@ -118,7 +115,7 @@ pub(crate) async fn write_all(stream: &mut LinkStream, mut bytes: &[u8]) -> io::
 
 /// Takes exactly `count` bytes; what came beyond them stays in `received`.
 pub(crate) async fn read_exact(
-    stream: &mut LinkStream,
+    stream: &mut dyn PacketStream,
     received: &mut BytesMut,
     count: usize,
 ) -> io::Result<BytesMut> {

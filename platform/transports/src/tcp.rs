@@ -10,7 +10,10 @@ use byway_net::{
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::task::JoinSet;
 
-use crate::transport_type::{Context, DialError, Link, LinkSink, Opener};
+use crate::{
+    framed::Framed,
+    transport_type::{Context, DialError, Link, LinkSink, Opener},
+};
 
 /// The protocol's name in the handshake.
 const ALPN: &[u8] = b"byway-transport/1";
@@ -74,5 +77,5 @@ impl Opener for Tcp {
 
 fn link(connection: TlsConnection) -> Link {
     let (peer, address) = (connection.peer, connection.address.to_string());
-    Link { peer, address, stream: Box::new(TlsPipe::new(connection)) }
+    Link { peer, address, opening: Box::new(Framed::new(TlsPipe::new(connection))) }
 }

@@ -4,18 +4,18 @@ use std::{io, net::SocketAddr};
 
 use byway_base::{Code, Problem, PublicKey};
 use byway_messaging_client::{ConnectError as MessagingError, MessagingClient};
-use byway_net::{Identity, tcp::ConnectError};
+use byway_net::{Identity, quic::QuicConnectError, tcp::ConnectError};
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
-use crate::stream::LinkStream;
+use crate::link::Opening;
 
-/// An authenticated stream to a node, before the edges agreed on the entry.
+/// An authenticated link to a node, before the edges agreed on the entry.
 pub struct Link {
     /// The other edge, proved by the handshake.
     pub peer: PublicKey,
-    /// The bytes.
-    pub stream: LinkStream,
+    /// The bytes on which they agree, and what carries packets after that.
+    pub opening: Box<dyn Opening>,
     /// Where the peer is, for people.
     pub address: String,
 }
@@ -48,6 +48,8 @@ pub struct Context {
     pub identity: Identity,
     /// Where `tcp` listens; none if the node only dials.
     pub tcp_listen: Option<SocketAddr>,
+    /// Where `quic` listens; none if the node only dials.
+    pub quic_listen: Option<SocketAddr>,
     /// The node's way to reach peers by key; none in tests without messaging.
     pub messaging: Option<MessagingClient>,
 }
@@ -66,6 +68,14 @@ pub enum DialError {
         /// What went wrong.
         source: ConnectError,
     },
+    /// QUIC failed.
+    #[error("cannot connect to {address}")]
+    Quic {
+        /// The address tried last.
+        address: SocketAddr,
+        /// What went wrong.
+        source: QuicConnectError,
+    },
     /// Messaging failed.
     #[error("cannot reach the peer through messaging")]
     Messaging(#[from] MessagingError),
@@ -81,8 +91,14 @@ impl DialError {
         use std::error::Error;
         match self {
             Self::Messaging(error) => Problem::from(error).while_doing(what),
-            Self::Tcp { source: ConnectError::WrongPeer, .. } => Problem::new(Code::Denied, what, self),
-            Self::Tcp { source: ConnectError::Timeout(_), .. } => Problem::new(Code::Timeout, what, self),
+            Self::Tcp { source: ConnectError::WrongPeer, .. }
+            | Self::Quic { source: QuicConnectError::WrongPeer, .. } => {
+                Problem::new(Code::Denied, what, self)
+            }
+            Self::Tcp { source: ConnectError::Timeout(_), .. }
+            | Self::Quic { source: QuicConnectError::Timeout(_), .. } => {
+                Problem::new(Code::Timeout, what, self)
+            }
             _ => {
                 let cause = self.source().map(|source| format!(": {source}")).unwrap_or_default();
                 Problem::new(Code::PeerUnreachable, what, format!("{self}{cause}"))

@@ -5,6 +5,7 @@ mod memory;
 mod path;
 mod quic;
 mod tcp;
+mod udp;
 
 use std::time::Duration;
 

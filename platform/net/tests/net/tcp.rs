@@ -1,8 +1,8 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use byway_net::{
-    Expect, Identity, IdentityError, peer_key,
-    tcp::{AcceptError, ConnectError, HandshakeLimits, TlsConnection, TlsListener, accept, connect},
+    Expect, HandshakeLimits, Identity, IdentityError, peer_key,
+    tcp::{AcceptError, ConnectError, TlsConnection, TlsListener, accept, connect},
 };
 use rustls::crypto::aws_lc_rs;
 use tokio::{
