@@ -1,14 +1,16 @@
 //! A child process with a role, spoken to by lines of JSON.
 
-use std::process::Stdio;
+use std::{env::current_exe, process::Stdio};
 
 use anyhow::{Context, Result, ensure};
-use serde::{Serialize, de::DeserializeOwned};
+use byway_netns::Namespace;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child as Process, ChildStdin, ChildStdout, Command},
     time::{Duration, timeout},
 };
+
+use crate::role::{Answer, Command as Order};
 
 /// Longest wait for an answer: a slow machine moves a gigabyte through four processes.
 const ANSWER: Duration = Duration::from_secs(300);
@@ -23,7 +25,16 @@ pub(crate) struct Child {
 impl Child {
     /// Starts this program again as a child.
     pub(crate) fn start() -> Result<Self> {
-        let mut process = Command::new(std::env::current_exe()?)
+        Self::spawn(Command::new(current_exe()?))
+    }
+
+    /// As [`Self::start`], in a namespace.
+    pub(crate) fn start_in(namespace: &Namespace) -> Result<Self> {
+        Self::spawn(namespace.command(current_exe()?).into())
+    }
+
+    fn spawn(mut command: Command) -> Result<Self> {
+        let mut process = command
             .arg("--role")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -40,8 +51,8 @@ impl Child {
     }
 
     /// Sends a command and waits for its answer.
-    pub(crate) async fn ask<Q: Serialize, A: DeserializeOwned>(&mut self, command: &Q) -> Result<A> {
-        let mut line = serde_json::to_string(command)?;
+    pub(crate) async fn ask(&mut self, order: &Order) -> Result<Answer> {
+        let mut line = serde_json::to_string(order)?;
         line.push('\n');
         self.stdin.write_all(line.as_bytes()).await?;
         let answer =

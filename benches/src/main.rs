@@ -1,52 +1,108 @@
-//! Measures the overlay on one machine and prints a table, beside what the machine does without it.
+//! Measures the overlay on one machine and prints tables, beside what the machine does without it.
 //!
 //! Every node is a process of its own, so that processor time is known per node; the control plane runs in this one.
 
-mod chain;
+mod bare;
 mod child;
-mod cpu;
-mod raw;
+mod data;
+mod forwarder;
+mod isolation;
+mod links;
+mod memory;
+mod network;
+mod process;
 mod report;
 mod role;
+mod stats;
+mod streams;
+mod switchover;
+mod target;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 
 /// Measure throughput, processor time, latency and dial time over 0 to 3 intermediates.
 #[derive(Parser)]
 struct Arguments {
-    /// Bytes of each transfer, in units of 1 000 000.
-    #[arg(long, default_value_t = 1000)]
-    megabytes: u64,
-    /// Transfers per row; the median is shown.
-    #[arg(long, default_value_t = 3)]
-    runs: usize,
-    /// Print JSON instead of a table.
-    #[arg(long)]
-    json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    options: Options,
+    /// Types of transports for streams.
+    #[arg(long, global = true, value_delimiter = ',', default_value = "tcp,messaging")]
+    transports: Vec<String>,
     /// What a child process of this command does; not for people.
     #[arg(long, hide = true)]
     role: bool,
 }
 
+/// How much to measure and how to show it.
+#[derive(Args, Debug, Clone, Copy)]
+struct Options {
+    /// Bytes of each transfer, in units of 1 000 000.
+    #[arg(long, global = true, default_value_t = 1000)]
+    megabytes: u64,
+    /// Measurements per row; the median is shown.
+    #[arg(long, global = true, default_value_t = 3)]
+    runs: usize,
+    /// Print JSON instead of a table.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+impl Options {
+    /// Bytes of each transfer.
+    const fn bytes(self) -> u64 {
+        self.megabytes * 1_000_000
+    }
+}
+
+/// One table each. Without a command: `streams`.
+#[derive(Subcommand, Clone)]
+enum Command {
+    /// One stream over 0 to 3 intermediates.
+    Streams,
+    /// All rows of the data plane, each beside its reference, its pass and its aim.
+    Data,
+    /// The forwarding core alone.
+    Forwarder,
+    /// A transfer while the active intermediate crashes.
+    Switch,
+    /// Other routes beside a dead reader and a halted node.
+    Isolation,
+    /// Memory per idle route and session.
+    Memory,
+    /// Streams without the overlay: plain TCP and TLS over TCP, spliced by hand.
+    Bare,
+    /// Goodput over links with delay, loss and a rate; needs root, since each node is in a network namespace.
+    Links(links::Options),
+}
+
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // A task, not the main thread: what is awaited on the main thread is woken across threads.
+    runtime.block_on(async { tokio::spawn(run(arguments)).await? })
+}
+
+async fn run(arguments: Arguments) -> Result<()> {
     if arguments.role {
-        return runtime.block_on(role::run());
+        return role::run().await;
     }
-    let bytes = arguments.megabytes * 1_000_000;
-    runtime.block_on(async {
-        let raw = raw::measure(bytes, arguments.runs).await?;
-        let mut rows = Vec::new();
-        for intermediates in 0..=3 {
-            progress(&format!("measuring {intermediates} intermediates"));
-            rows.push(chain::measure(intermediates, "tcp", bytes, arguments.runs).await?);
+    let (options, transports) = (arguments.options, &arguments.transports);
+    match arguments.command.unwrap_or(Command::Streams) {
+        Command::Streams => {
+            let raw = bare::measure(false, 0, options).await?;
+            report::streams(&raw, &streams::all(transports, options).await?, options)
         }
-        progress("measuring a messaging transport");
-        rows.push(chain::measure(0, "messaging", bytes, arguments.runs).await?);
-        report::print(&raw, &rows, arguments.json)
-    })
+        Command::Data => data::print(transports, options).await,
+        Command::Forwarder => target::print(&forwarder::measure(options)?, options),
+        Command::Switch => target::print(&switchover::measure(options).await?, options),
+        Command::Isolation => target::print(&isolation::measure(options).await?, options),
+        Command::Memory => target::print(&memory::measure(options).await?, options),
+        Command::Links(which) => links::run(which, options.json).await,
+        Command::Bare => report::bare(&bare::all(options).await?, options),
+    }
 }
 
 /// For people who wait; the table goes to stdout.

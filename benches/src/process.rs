@@ -1,12 +1,13 @@
-//! Processor time of a process, from the kernel.
+//! What the kernel says of a process, and how it is halted.
 
 use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Clock ticks per second in /proc: fixed by the kernel's interface (`man 5 proc_pid_stat`, USER_HZ).
 const TICKS: f64 = 100.0;
 
 /// Seconds of processor time, user and system, that a process has used.
-pub(crate) fn seconds(pid: u32) -> Result<f64> {
+pub(crate) fn cpu_seconds(pid: u32) -> Result<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("cannot read /proc")?;
     let after_name = stat.rsplit_once(')').context("/proc/PID/stat has no name")?.1;
     let fields: Vec<&str> = after_name.split_whitespace().collect();
@@ -16,9 +17,36 @@ pub(crate) fn seconds(pid: u32) -> Result<f64> {
 }
 
 /// Resident memory of a process, bytes.
-pub(crate) fn resident(pid: u32) -> Result<u64> {
+pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("cannot read /proc")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc")?;
     let kib: u64 = line.split_whitespace().next().context("VmRSS is empty")?.parse()?;
     Ok(kib * 1024)
+}
+
+/// Halts a process until it is dropped: its sockets stay open and nothing reads them.
+pub(crate) struct Halted(Pid);
+
+impl Halted {
+    pub(crate) fn new(pid: u32) -> Result<Self> {
+        let pid = as_pid(pid)?;
+        kill_process(pid, Signal::STOP).context("cannot halt a child process")?;
+        Ok(Self(pid))
+    }
+}
+
+impl Drop for Halted {
+    fn drop(&mut self) {
+        // It fails only if the process is gone.
+        let _ = kill_process(self.0, Signal::CONT);
+    }
+}
+
+/// Ends a process at once, as a crash would.
+pub(crate) fn kill(pid: u32) -> Result<()> {
+    kill_process(as_pid(pid)?, Signal::KILL).context("cannot kill a child process")
+}
+
+fn as_pid(pid: u32) -> Result<Pid> {
+    Pid::from_raw(i32::try_from(pid)?).context("no process has this id")
 }
