@@ -8,7 +8,8 @@ use crate::{
     commands::{
         completion::CompletionArgs, config::ConfigArgs, connect::ConnectArgs, explain::ExplainArgs,
         expose::ExposeArgs, key::KeyArgs, path::PathArgs, ping::PingArgs, proxy::ProxyArgs,
-        routes::RoutesArgs, service::ServiceArgs, transports::TransportsArgs, up::UpArgs, wait::WaitArgs,
+        routes::RoutesArgs, service::ServiceArgs, trace::TraceArgs, transports::TransportsArgs, up::UpArgs,
+        wait::WaitArgs,
     },
     demo::DemoArgs,
     output::Format,
@@ -17,7 +18,7 @@ use crate::{
 const AFTER_HELP: &str = "\
 A PEER is a public key in any form, a petname of the node, or a unique prefix of a key that it knows.
 A policy is written in the path language, for example
-  hops>=2 hops<=4 disjoint=2 via=n1 avoid=n3 types=tcp,quic types=!messaging prefer=latency
+  hops>=2 hops<=4 disjoint=3 stripe=2 via=n1 avoid=n3 types=tcp,quic types=!messaging prefer=latency
 Exit codes: 0 ok, 1 negative answer, 2 usage, 3 configuration, 4 node or control plane unreachable, 5 denied,
 6 no path, 7 timeout, 130 interrupted. `byway explain CODE` tells about an error code.";
 
@@ -66,6 +67,8 @@ pub enum Command {
     Wait(WaitArgs),
     /// Measures the round-trip time to a node and names the path.
     Ping(PingArgs),
+    /// Measures a route hop by hop and names the hop where it is broken. Exit code 1 if it is.
+    Trace(TraceArgs),
     /// Shows candidate paths to a node.
     Path(PathArgs),
     /// Lists, opens and closes transports.

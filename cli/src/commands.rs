@@ -13,6 +13,7 @@ pub(crate) mod proxy;
 pub(crate) mod routes;
 pub(crate) mod service;
 pub(crate) mod status;
+pub(crate) mod trace;
 pub(crate) mod transports;
 pub(crate) mod up;
 pub(crate) mod version;

@@ -18,7 +18,7 @@ use crate::{
 ///
 /// # Errors
 /// Why the listener gives no more streams.
-pub async fn serve(mut listener: impl Accept, to: SocketAddr) -> Result<(), Problem> {
+pub async fn serve(mut listener: impl Accept<Channel = BoxedStream>, to: SocketAddr) -> Result<(), Problem> {
     let places = Arc::new(Semaphore::new(LOCAL_CLIENTS));
     let mut streams = JoinSet::new();
     loop {

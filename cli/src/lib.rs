@@ -1,8 +1,8 @@
 //! The `byway` command.
 //!
 //! - [`run()`]: from arguments to an exit code. [`args`] is the tree of commands, `commands` has one file for each.
-//! - [`dial`]: the small trait behind which a node is of this machine or of this process. [`proxy`], [`forward`] and
-//!   [`expose`] carry local programs over it; the demonstration uses the same ones.
+//! - [`dial`]: the small trait behind which a node is of this machine or of this process. [`proxy`], [`forward`],
+//!   [`expose`] and [`udp`] carry local programs over it; the demonstration uses the same ones.
 //! - [`output`]: tables, JSON, units.
 
 pub mod args;
@@ -20,6 +20,7 @@ mod run;
 mod services;
 pub mod stop;
 pub mod target;
+pub mod udp;
 mod usage;
 
 pub use run::run;

@@ -84,6 +84,7 @@ async fn dispatch(command: Command, global: &Global) -> Result<ExitCode, Stop> {
         Command::Whoami => commands::whoami::run(&context()?).await,
         Command::Wait(args) => commands::wait::run(args, &context()?).await,
         Command::Ping(args) => commands::ping::run(args, &context()?).await,
+        Command::Trace(args) => commands::trace::run(args, &context()?).await,
         Command::Path(args) => commands::path::run(args, &context()?).await,
         Command::Transports(args) => commands::transports::run(args, &context()?).await,
         Command::Routes(args) => commands::routes::run(args, &context()?).await,

@@ -1,5 +1,7 @@
 //! What a node can be told.
 
+mod forwarding;
+
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use byway_base::{Code, Problem, PublicKey, SecretKey};
@@ -8,6 +10,7 @@ use byway_service_kit::{Common, key_file};
 use byway_setup::Quotas;
 
 pub use crate::transports::Wanted;
+pub use forwarding::{ForwardingLimits, RawForwarding};
 
 byway_service_kit::settings! {
     /// What a node can be told. None of it is required: a node without services forwards for those who reach it.
@@ -16,6 +19,10 @@ byway_service_kit::settings! {
         pub listen: Option<SocketAddr> = None, example "0.0.0.0:9070";
         /// Address under which others reach `listen`, if it is another one.
         pub public_address: Option<SocketAddr> = None, example "203.0.113.7:9070";
+        /// UDP address on which `quic` transports are accepted; absent: the node only dials them, from any free port.
+        pub quic_listen: Option<SocketAddr> = None, example "0.0.0.0:9070";
+        /// Address under which others reach `quic_listen`, if it is another one.
+        pub quic_public_address: Option<SocketAddr> = None, example "203.0.113.7:9070";
         /// Base URL of transport discovery.
         pub transport_discovery: Option<String> = None, example "http://127.0.0.1:9091";
         /// Base URL of the route finder; with `KEY@` before it, only answers signed by that key count.
@@ -34,6 +41,8 @@ byway_service_kit::settings! {
         pub petnames: Vec<String> = Vec::new();
         /// The local API's unix socket; `off` for none. Absent: `node.sock` in the data directory.
         pub socket: Option<PathBuf> = None;
+        /// What forwarding may use.
+        pub forwarding: RawForwarding = RawForwarding::default();
     }
 }
 
@@ -55,6 +64,10 @@ pub struct Config {
     pub listen: Option<SocketAddr>,
     /// Where others reach `listen`, if not there.
     pub public_address: Option<SocketAddr>,
+    /// Where `quic` transports are accepted, if they are.
+    pub quic_listen: Option<SocketAddr>,
+    /// Where others reach `quic_listen`, if not there.
+    pub quic_public_address: Option<SocketAddr>,
     /// Transport discovery.
     pub transport_discovery: Option<ServiceAddress>,
     /// The route finder.
@@ -65,12 +78,16 @@ pub struct Config {
     pub messaging_servers: Vec<ServerAddress>,
     /// Setup nodes that are obeyed and asked.
     pub trusted_setup_nodes: Vec<PublicKey>,
-    /// How many rules setup nodes may have here, in all and each.
+    /// How many rules and routes there may be here, in all and of each.
     pub rule_quotas: Quotas,
     /// Transports to keep up.
     pub transports: Vec<Wanted>,
     /// Whether the node forwards for others.
     pub transit: bool,
+    /// What forwarding may use.
+    pub forwarding: ForwardingLimits,
+    /// Where the node writes down what it must not forget; nowhere if there is none.
+    pub state_dir: Option<PathBuf>,
     /// Names for keys.
     pub petnames: BTreeMap<String, PublicKey>,
     /// The local API's socket, if there is to be one.
@@ -87,6 +104,8 @@ impl Config {
             key: KeySource::Given(secret),
             listen: None,
             public_address: None,
+            quic_listen: None,
+            quic_public_address: None,
             transport_discovery: None,
             route_finder: None,
             messaging_discovery: Vec::new(),
@@ -95,6 +114,8 @@ impl Config {
             rule_quotas: Quotas::default(),
             transports: Vec::new(),
             transit: true,
+            forwarding: ForwardingLimits::default(),
+            state_dir: None,
             petnames: BTreeMap::new(),
             socket: None,
             drain: Duration::from_secs(5),
@@ -136,18 +157,26 @@ impl TryFrom<(RawConfig, &Common)> for Config {
         if raw.public_address.is_some() && raw.listen.is_none() {
             return Err(wrong("public_address", "there is no `listen` that it could stand for"));
         }
+        if raw.quic_public_address.is_some() && raw.quic_listen.is_none() {
+            return Err(wrong("quic_public_address", "there is no `quic_listen` that it could stand for"));
+        }
+        let (forwarding, rule_quotas) = forwarding::check(&raw.forwarding)?;
         Ok(Self {
             key: KeySource::File(common.key_file.clone()),
             listen: raw.listen,
             public_address: raw.public_address,
+            quic_listen: raw.quic_listen,
+            quic_public_address: raw.quic_public_address,
             transport_discovery: service("transport_discovery", raw.transport_discovery)?,
             route_finder: service("route_finder", raw.route_finder)?,
             messaging_discovery: raw.messaging_discovery,
             messaging_servers: each("messaging_servers", &raw.messaging_servers, messaging_server)?,
             trusted_setup_nodes: raw.trusted_setup_nodes,
-            rule_quotas: Quotas::default(),
+            rule_quotas,
             transports: each("transports", &raw.transports, str::parse)?,
             transit: raw.transit,
+            forwarding,
+            state_dir: Some(common.data_dir.clone()),
             petnames: each("petnames", &raw.petnames, petname)?.into_iter().collect(),
             socket,
             drain: common.drain_timeout,
@@ -212,8 +241,15 @@ mod tests {
             ("transports", "tcp:nobody"),
             ("messaging_servers", "127.0.0.1:9094"),
             ("petnames", "Bob=x"),
+            ("forwarding.memory_mib", "7"),
+            ("forwarding.rate_kib", "-1"),
+            ("forwarding.volume_period", "week"),
+            ("forwarding.routes_per_peer", "0"),
+            ("forwarding.routes_per_initiator", "0"),
             ("route_finder", "nobody@http://127.0.0.1:9092"),
             ("public_address", "203.0.113.7:9070"),
+            ("quic_listen", "everywhere"),
+            ("quic_public_address", "203.0.113.7:9070"),
         ] {
             let problem = configure(key, value).unwrap_err();
             assert!(problem.code == Code::Config && problem.what.contains(key), "{problem}");

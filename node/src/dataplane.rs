@@ -4,7 +4,11 @@
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Waker,
     time::{Duration, Instant},
 };
 
@@ -29,14 +33,44 @@ pub(crate) struct RouteWakers {
     /// The session's connection, for room.
     pub(crate) writable: AtomicWaker,
     /// A sender found no room and has not been woken since.
-    pub(crate) blocked: std::sync::atomic::AtomicBool,
+    pub(crate) blocked: AtomicBool,
 }
 
 impl RouteWakers {
     /// Lets senders try again: there is room, or another route.
     pub(crate) fn unblock(&self) {
-        self.blocked.store(false, std::sync::atomic::Ordering::Release);
+        self.blocked.store(false, Ordering::Release);
         self.writable.wake();
+    }
+}
+
+/// Who sends on one transport, and whether there is something to send.
+#[derive(Debug)]
+pub(crate) struct TransportWaker {
+    task: AtomicWaker,
+    signalled: AtomicBool,
+}
+
+impl TransportWaker {
+    /// Signalled at first: whoever begins looks once.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { task: AtomicWaker::new(), signalled: AtomicBool::new(true) })
+    }
+
+    /// Who is to be woken.
+    pub(crate) fn register(&self, waker: &Waker) {
+        self.task.register(waker);
+    }
+
+    /// Whether the forwarder said since the last call that there is something to send. Until then a look is not worth the
+    /// lock.
+    pub(crate) fn take_signal(&self) -> bool {
+        self.signalled.swap(false, Ordering::AcqRel)
+    }
+
+    fn signal(&self) {
+        self.signalled.store(true, Ordering::Release);
+        self.task.wake();
     }
 }
 
@@ -54,7 +88,7 @@ pub(crate) struct Dataplane {
 struct Shared {
     forwarder: Forwarder,
     /// By slot.
-    transports: HashMap<TransportSlot, Arc<AtomicWaker>>,
+    transports: HashMap<TransportSlot, Arc<TransportWaker>>,
     /// By the routes that begin or end here.
     routes: HashMap<RouteKey, Arc<RouteWakers>>,
 }
@@ -62,7 +96,7 @@ struct Shared {
 /// Wakers taken under the lock, to be woken after it. Kept by callers that run often, for its memory.
 #[derive(Debug, Default)]
 pub(crate) struct Wakes {
-    transports: Vec<Arc<AtomicWaker>>,
+    transports: Vec<Arc<TransportWaker>>,
     readable: Vec<Arc<RouteWakers>>,
     writable: Vec<Arc<RouteWakers>>,
     datagrams: Vec<Arc<RouteWakers>>,
@@ -104,7 +138,7 @@ impl Dataplane {
     }
 
     /// Adds a transport; `waker` is woken when there is something to send on it.
-    pub(crate) fn add_transport(&self, waker: Arc<AtomicWaker>) -> TransportSlot {
+    pub(crate) fn add_transport(&self, waker: Arc<TransportWaker>) -> TransportSlot {
         let now = self.now();
         let mut shared = self.shared.lock();
         let slot = shared.forwarder.add_transport(now);
@@ -200,9 +234,9 @@ impl Dataplane {
         self.shared.lock().forwarder.backlog(key)
     }
 
-    /// Counts a datagram that was too large for its transport.
-    pub(crate) fn datagram_oversized(&self) {
-        self.shared.lock().forwarder.datagram_oversized();
+    /// Counts a datagram that its transport did not take.
+    pub(crate) fn datagram_refused(&self) {
+        self.shared.lock().forwarder.datagram_refused();
     }
 
     /// Whether routes between others are carried from now on.
@@ -294,7 +328,7 @@ impl Shared {
 
 impl Wakes {
     fn fire(&mut self, events: &mpsc::UnboundedSender<Event>) {
-        self.transports.drain(..).for_each(|waker| waker.wake());
+        self.transports.drain(..).for_each(|waker| waker.signal());
         self.readable.drain(..).for_each(|wakers| wakers.readable.wake());
         self.writable.drain(..).for_each(|wakers| wakers.unblock());
         self.datagrams.drain(..).for_each(|wakers| wakers.datagrams.wake());

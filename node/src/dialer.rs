@@ -1,7 +1,9 @@
 //! From an overlay address to a stream: path, route, session, spare.
 
 mod establish;
+mod happened;
 mod keep;
+mod trial;
 
 use std::{
     collections::BTreeMap,
@@ -17,6 +19,7 @@ use tokio::{sync::Mutex as AsyncMutex, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    datagrams::Datagrams,
     dataplane::Dataplane,
     events::Events,
     groups::Groups,
@@ -29,6 +32,7 @@ use crate::{
 
 use establish::Established;
 pub use establish::{HopInfo, RouteInfo};
+pub(crate) use trial::Trial;
 
 /// How a dial chooses its paths. The default takes the best path, with a spare.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -57,6 +61,16 @@ impl PathChoice {
     #[must_use]
     pub fn first(transports: Vec<TransportId>, policy: &Policy) -> Self {
         Self { exact: Some(transports), policy: Some(policy.to_string()) }
+    }
+
+    /// How many routes carry the session at once.
+    fn routes_active(&self) -> usize {
+        self.policy().ok().flatten().map_or(1, |policy| policy.routes_active())
+    }
+
+    /// How many routes the session should have, spares included.
+    fn routes_wanted(&self) -> usize {
+        self.policy().ok().flatten().map_or(1, |policy| policy.routes_wanted())
     }
 
     /// What paths other than an exact one must be; none if there are to be none.
@@ -126,11 +140,32 @@ impl Dialer {
         to: OverlayAddress,
         choice: PathChoice,
     ) -> Result<(OverlayStream, Vec<RouteInfo>), Problem> {
+        self.open(to, choice, |kept| async move { kept.session.open().await }).await
+    }
+
+    /// Opens a channel for datagrams to an app, over the same sessions as streams.
+    ///
+    /// # Errors
+    /// As [`Self::dial`].
+    pub(crate) async fn dial_datagrams(
+        &self,
+        to: OverlayAddress,
+        choice: PathChoice,
+    ) -> Result<(Datagrams, Vec<RouteInfo>), Problem> {
+        self.open(to, choice, |kept| async move { kept.session.open_datagrams().await }).await
+    }
+
+    async fn open<T, Opening: Future<Output = Result<T, Problem>>>(
+        &self,
+        to: OverlayAddress,
+        choice: PathChoice,
+        open: impl FnOnce(Arc<Kept>) -> Opening,
+    ) -> Result<(T, Vec<RouteInfo>), Problem> {
         let what = || format!("cannot dial {}:{}", to.key.short(), to.port);
         let dial = async {
             let kept = self.session(to, choice).await?;
-            let stream = kept.session.open().await?;
-            Ok((stream, kept.routes()))
+            let opened = open(kept.clone()).await?;
+            Ok((opened, kept.routes()))
         };
         let result = timeout(DIAL_TIMEOUT, dial).await;
         let result = result.map_err(|_| {

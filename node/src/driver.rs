@@ -1,81 +1,70 @@
-//! One task per transport: moves bytes between its stream and the data half, in batches.
+//! One task per transport: moves packets between its link and the data half, in batches.
 
 use std::{
     collections::VecDeque,
     future::poll_fn,
-    io::{self, IoSlice},
+    io,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use bytes::BytesMut;
-use byway_base::limits::{TRANSPORT_READ_CHUNK, TRANSPORT_WRITE_BATCH};
 use byway_routing::{Outgoing, TransportSlot};
-use byway_transports::LinkStream;
+use byway_transports::PacketLink;
 use byway_wire::Packet;
-use futures_util::task::AtomicWaker;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::dataplane::{Dataplane, Wakes};
+use crate::dataplane::{Dataplane, TransportWaker, Wakes};
 
-/// Slices given to one vectored write; the kernel takes at most 1 024.
-const SLICES: usize = 64;
 /// Time for the last bytes of a transport that this node closes.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Batches that one poll moves in each direction before it lets other tasks run.
 const BATCHES_PER_POLL: usize = 8;
 
-/// A transport's stream and what is in the middle of being read or written.
+/// A transport's link and what is in the middle of being read or written.
 pub(crate) struct Driver {
-    stream: LinkStream,
+    link: Box<dyn PacketLink>,
     slot: TransportSlot,
     dataplane: Arc<Dataplane>,
-    waker: Arc<AtomicWaker>,
-    received: BytesMut,
+    waker: Arc<TransportWaker>,
+    /// The last batch was a full one.
+    more: bool,
     packets: Vec<Packet>,
     batch: Vec<Outgoing>,
     sending: VecDeque<Outgoing>,
-    /// Bytes of the first packet of `sending` that are written already.
-    sent: usize,
-    unflushed: bool,
     wakes: Wakes,
 }
 
 impl Driver {
-    /// A driver for a transport that the data half knows under `slot`, with the waker that it was given. `received` is
-    /// what has arrived already.
+    /// A driver for a transport that the data half knows under `slot`, with the waker that it was given.
     pub(crate) fn new(
-        stream: LinkStream,
-        received: BytesMut,
+        link: Box<dyn PacketLink>,
         slot: TransportSlot,
         dataplane: Arc<Dataplane>,
-        waker: Arc<AtomicWaker>,
+        waker: Arc<TransportWaker>,
     ) -> Self {
         Self {
-            stream,
+            link,
             slot,
             dataplane,
             waker,
-            received,
+            more: false,
             packets: Vec::new(),
             batch: Vec::new(),
             sending: VecDeque::new(),
-            sent: 0,
-            unflushed: false,
             wakes: Wakes::default(),
         }
     }
 
-    /// Runs until the stream ends or breaks, the peer sends what is no packet, or `stop`; says which.
+    /// Runs until the link ends or breaks, the peer sends what is no packet, or `stop`; says which.
     pub(crate) async fn run(mut self, stop: &CancellationToken) -> String {
         match stop.run_until_cancelled(poll_fn(|cx| self.poll(cx))).await {
             Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => "closed by the peer".to_owned(),
             Some(error) => error.to_string(),
             None => {
                 // The peer sees an end, not a break; one that does not read is not waited for.
-                let _ = timeout(GOODBYE, poll_fn(|cx| self.stream.poll_close(cx))).await;
+                let _ = timeout(GOODBYE, poll_fn(|cx| self.link.poll_close(cx))).await;
                 "closed by this node".to_owned()
             }
         }
@@ -84,15 +73,15 @@ impl Driver {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         self.waker.register(cx.waker());
         for _ in 0..BATCHES_PER_POLL {
-            let write = match self.poll_write(cx) {
+            let sent = match self.poll_send(cx) {
                 Poll::Ready(Err(error)) => return Poll::Ready(error),
                 other => other.is_ready(),
             };
-            let read = match self.poll_read(cx) {
+            let received = match self.poll_receive(cx) {
                 Poll::Ready(Err(error)) => return Poll::Ready(error),
                 other => other.is_ready(),
             };
-            if !write && !read {
+            if !sent && !received {
                 return Poll::Pending;
             }
         }
@@ -101,81 +90,33 @@ impl Driver {
         Poll::Pending
     }
 
-    /// Ready after a batch was taken and written; pending while the stream takes no more or nothing waits.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.sending.is_empty() {
-            self.dataplane.poll_transmit(self.slot, TRANSPORT_WRITE_BATCH, &mut self.batch, &mut self.wakes);
-            self.sending.extend(self.batch.drain(..));
+    /// Ready after a batch was taken and sent; pending while the link takes no more or nothing waits.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What the link took before goes first.
+        ready!(self.link.poll_send(cx, &mut self.sending))?;
+        // The forwarder signals what comes after a batch that was not full.
+        if !self.waker.take_signal() && !self.more {
+            return Poll::Pending;
         }
-        let wrote = !self.sending.is_empty();
-        while !self.sending.is_empty() {
-            let written = ready!(self.poll_write_some(cx))?;
-            self.unflushed = true;
-            self.advance(written);
+        let room = self.link.batch();
+        let taken = self.dataplane.poll_transmit(self.slot, room, &mut self.batch, &mut self.wakes);
+        self.more = taken >= room;
+        if self.batch.is_empty() {
+            return Poll::Pending;
         }
-        if self.unflushed {
-            ready!(self.stream.poll_flush(cx))?;
-            self.unflushed = false;
-        }
-        if wrote { Poll::Ready(Ok(())) } else { Poll::Pending }
+        self.sending.extend(self.batch.drain(..));
+        let sent = self.link.poll_send(cx, &mut self.sending);
+        (0..self.link.take_dropped()).for_each(|_| self.dataplane.datagram_refused());
+        sent
     }
 
-    fn poll_write_some(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let mut count = 0;
-        let mut skip = self.sent;
-        for packet in self.sending.iter().take(SLICES / 2) {
-            for part in [packet.head(), packet.payload()] {
-                let cut = skip.min(part.len());
-                skip -= cut;
-                if cut < part.len() {
-                    slices[count] = IoSlice::new(&part[cut..]);
-                    count += 1;
-                }
-            }
-        }
-        let written = ready!(self.stream.poll_write(cx, &slices[..count]))?;
-        if written == 0 {
-            Poll::Ready(Err(io::ErrorKind::WriteZero.into()))
-        } else {
-            Poll::Ready(Ok(written))
-        }
-    }
-
-    fn advance(&mut self, written: usize) {
-        self.sent += written;
-        while let Some(first) = self.sending.front()
-            && self.sent >= first.len()
-        {
-            self.sent -= first.len();
-            self.sending.pop_front();
-        }
-    }
-
-    /// Ready after packets were handed on; pending while the stream has nothing.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut read = 0;
-        let end = loop {
-            match self.stream.poll_read(cx, &mut self.received) {
-                Poll::Ready(Ok(0)) => break Some(Err(io::ErrorKind::UnexpectedEof.into())),
-                Poll::Ready(Ok(count)) => read += count,
-                Poll::Ready(Err(error)) => break Some(Err(error)),
-                Poll::Pending => break None,
-            }
-            if read >= TRANSPORT_READ_CHUNK / 2 {
-                break Some(Ok(()));
-            }
-        };
-        while let Some(packet) = Packet::take(&mut self.received).map_err(io::Error::other)? {
-            self.packets.push(packet);
-        }
+    /// Ready after packets were handed on; pending while the link has none.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let received = self.link.poll_receive(cx, &mut self.packets);
+        // What came before a link broke counts.
         if !self.packets.is_empty() {
             self.dataplane.handle_packets(self.slot, &mut self.packets, &mut self.wakes);
         }
-        match end {
-            Some(result) => Poll::Ready(result),
-            None if read > 0 => Poll::Ready(Ok(())),
-            None => Poll::Pending,
-        }
+        received
     }
 }

@@ -33,6 +33,44 @@ pub enum NodeEvent {
         to: RouteId,
         /// Why; none for the first route.
         reason: Option<Reason>,
+        /// The node at which the route before broke, if that is known.
+        at: Option<PublicKey>,
+    },
+    /// A striped session's packets go over one more route.
+    RouteJoined {
+        /// Where the session leads.
+        peer: OverlayAddress,
+        /// The route.
+        route: RouteId,
+    },
+    /// A striped session's packets go over one route less; there is no spare.
+    RouteLeft {
+        /// Where the session leads.
+        peer: OverlayAddress,
+        /// The route.
+        route: RouteId,
+        /// Why.
+        reason: Reason,
+        /// The node at which it broke, if that is known.
+        at: Option<PublicKey>,
+    },
+    /// A session has a spare.
+    SpareReady {
+        /// Where the session leads.
+        peer: OverlayAddress,
+        /// The spare.
+        route: RouteId,
+    },
+    /// A spare is gone; another is being sought.
+    SpareLost {
+        /// Where the session leads.
+        peer: OverlayAddress,
+        /// The spare.
+        route: RouteId,
+        /// Why.
+        reason: Reason,
+        /// The node at which it broke, if that is known.
+        at: Option<PublicKey>,
     },
     /// A session has no route left; others are being sought.
     RouteLost {
@@ -40,6 +78,8 @@ pub enum NodeEvent {
         peer: OverlayAddress,
         /// What ended the last one.
         reason: Reason,
+        /// The node at which it broke, if that is known.
+        at: Option<PublicKey>,
     },
 }
 

@@ -1,4 +1,4 @@
-//! A route group as the path under a session: packets go out on the active route and come in from all.
+//! A route group as the path under a session: packets go out on the active routes and come in from all.
 
 use std::{
     collections::VecDeque,
@@ -8,22 +8,31 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
-use byway_base::{RouteId, limits::SESSION_MTU};
+use byway_base::{Moment, RouteId, limits::SESSION_MTU};
 use byway_net::virtual_path::{PathFull, RecvBatch, VirtualPath};
-use byway_routing::{GroupEvent, GroupRole, MemberView, RouteGroup, RouteKey, SendError};
+use byway_routing::{Cause, GroupEvent, GroupRole, MemberView, RouteGroup, RouteKey, SendError, credit_cost};
 use byway_wire::Reason;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::dataplane::{Dataplane, RouteWakers, Wakes};
 
-/// Memory that a group takes at once for the packets that it sends, bytes.
+/// Memory that a group takes at once for the packets that it sends, bytes, once it sent [`MANY`]. Before, packet by
+/// packet.
 const ARENA: usize = 16 * SESSION_MTU;
+/// Bytes after which a group counts as one that sends much.
+const MANY: usize = 4 * ARENA;
+/// A group that took no memory for this long gives back what it has, and begins small.
+const REST: Duration = Duration::from_secs(5);
 /// Packets taken from a route at once.
 const RECEIVE_BATCH: usize = 32;
+
+/// Packets that are handed over one by one.
+const FEW: usize = 4;
 
 /// The routes between two ends, under one session.
 #[derive(Debug)]
@@ -42,6 +51,10 @@ pub(crate) struct Group {
 #[derive(Debug, Default)]
 struct Sending {
     arena: BytesMut,
+    /// Bytes sent since the group began or gave its memory back.
+    sent: usize,
+    /// When memory was taken last.
+    taken_at: Moment,
     wakes: Wakes,
 }
 
@@ -54,12 +67,12 @@ struct Receiving {
 }
 
 impl Group {
-    /// A group without routes; its session's packets wait until there is one.
-    pub(crate) fn new(dataplane: Arc<Dataplane>, role: GroupRole) -> Arc<Self> {
+    /// A group without routes; its session's packets wait until there is one, and go over up to `stripes` at once.
+    pub(crate) fn new(dataplane: Arc<Dataplane>, role: GroupRole, stripes: usize) -> Arc<Self> {
         Arc::new(Self {
             dataplane,
             wakers: Arc::default(),
-            routes: Mutex::new(RouteGroup::new(role)),
+            routes: Mutex::new(RouteGroup::new(role, stripes)),
             sending: Mutex::default(),
             receiving: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -72,22 +85,23 @@ impl Group {
         self.wakers.clone()
     }
 
-    /// Adds an installed route.
-    pub(crate) fn add(&self, route: RouteId, key: RouteKey) {
-        self.routes.lock().add(self.dataplane.now(), route, key);
+    /// Adds an installed route of `hops` hops.
+    pub(crate) fn add(&self, route: RouteId, key: RouteKey, hops: usize) {
+        self.routes.lock().add(self.dataplane.now(), route, key, hops);
         self.wakers.unblock();
         self.wakers.readable.wake();
+        self.wakers.datagrams.wake();
         self.changed.notify_one();
     }
 
-    /// A route of the group is gone.
-    pub(crate) fn route_ended(&self, key: RouteKey, reason: Reason) {
-        self.routes.lock().route_ended(key, reason);
+    /// A route of the group is gone; a node `distance` hops from here ended it.
+    pub(crate) fn route_ended(&self, key: RouteKey, reason: Reason, distance: u8) {
+        self.routes.lock().route_ended(key, Cause { reason, distance: Some(distance) });
         self.wakers.unblock();
         self.changed.notify_one();
     }
 
-    /// Waits until a route comes or goes. Cancel safe; for one waiter.
+    /// Waits until there may be events, or [`Self::timeout`] may be earlier than it was. Cancel safe; for one waiter.
     pub(crate) async fn changed(&self) {
         self.changed.notified().await;
     }
@@ -97,7 +111,34 @@ impl Group {
         self.routes.lock().len()
     }
 
-    /// The routes, the active one first.
+    /// The data half under the group.
+    pub(crate) fn dataplane(&self) -> &Dataplane {
+        &self.dataplane
+    }
+
+    /// The route that carries the session; the first one of several.
+    pub(crate) fn active(&self) -> Option<RouteKey> {
+        self.routes.lock().active()
+    }
+
+    /// Adds the keys of all routes to `keys`.
+    pub(crate) fn keys(&self, keys: &mut Vec<RouteKey>) {
+        keys.extend(self.routes.lock().keys());
+    }
+
+    /// Packets came over a route, so many bytes of them.
+    pub(crate) fn received(&self, key: RouteKey, bytes: usize) {
+        if self.routes.lock().received(self.dataplane.now(), key, bytes) {
+            self.wakers.unblock();
+        }
+    }
+
+    /// How many routes to install if `wanted` are to work.
+    pub(crate) fn missing(&self, wanted: usize) -> usize {
+        self.routes.lock().missing(wanted)
+    }
+
+    /// The routes, the active ones first.
     pub(crate) fn view(&self) -> Vec<MemberView> {
         self.routes.lock().view()
     }
@@ -105,13 +146,31 @@ impl Group {
     /// The other end answered a probe.
     pub(crate) fn probe_answered(&self, key: RouteKey, token: u64) {
         self.routes.lock().probe_answered(self.dataplane.now(), key, token);
+        self.wakers.unblock();
+        self.changed.notify_one();
     }
 
-    /// Sends the probes that are due and removes the routes that did not answer theirs.
+    /// Sends the probes that are due, and leaves routes that do not answer theirs.
     pub(crate) fn probe(&self) {
         let probes = self.routes.lock().poll_probes(self.dataplane.now());
         for (key, token) in probes {
             self.dataplane.send_probe(key, token);
+        }
+        // The session may go over other routes now.
+        self.wakers.unblock();
+    }
+
+    /// In how long [`Self::probe`] is due; none without routes.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        let due = self.routes.lock().poll_timeout()?;
+        Some(due - self.dataplane.now())
+    }
+
+    /// Gives back memory that the session has not needed lately.
+    pub(crate) fn rest(&self) {
+        let mut sending = self.sending.lock();
+        if self.dataplane.now() - sending.taken_at >= REST {
+            (sending.arena, sending.sent) = (BytesMut::new(), 0);
         }
     }
 
@@ -131,26 +190,33 @@ impl Group {
 
 impl VirtualPath for Group {
     fn try_send(&self, _: SocketAddr, packet: &[u8]) -> Result<(), PathFull> {
-        if self.closed.load(Ordering::Acquire) && self.routes.lock().is_empty() {
-            return Ok(());
-        }
+        let cost = credit_cost(packet.len());
         let mut sending = self.sending.lock();
-        let Sending { arena, wakes } = &mut *sending;
         // Marked before the attempt: a wake between the attempt and the mark would be lost.
         self.wakers.blocked.store(true, Ordering::Release);
-        let Some(active) = self.routes.lock().active() else { return Err(PathFull) };
-        if arena.capacity() < packet.len() {
-            arena.reserve(ARENA);
+        let now = self.dataplane.now();
+        let choice = self.routes.lock().choose(now, cost, |key| self.dataplane.backlog(key));
+        let shared = choice.shared;
+        if choice.attention {
+            self.changed.notify_one();
         }
-        arena.extend_from_slice(packet);
-        match self.dataplane.send(active, arena.split().freeze(), wakes) {
-            Err(SendError::Full) => Err(PathFull),
-            // A route that just ended: the packet is lost with it, and the next goes over the spare.
-            Ok(()) | Err(SendError::Gone) => {
-                self.wakers.blocked.store(false, Ordering::Release);
-                Ok(())
+        let payload = sending.copy(now, packet);
+        let mut full = false;
+        for key in choice {
+            match self.dataplane.send(key, payload.clone(), &mut sending.wakes) {
+                Ok(()) => {
+                    if shared {
+                        self.routes.lock().sent(key, cost);
+                    }
+                    self.wakers.blocked.store(false, Ordering::Release);
+                    return Ok(());
+                }
+                Err(SendError::Full) => full = true,
+                // It just ended: the packet goes over another one, or waits until the group knows.
+                Err(SendError::Gone) => {}
             }
         }
+        if full || !self.closed.load(Ordering::Acquire) { Err(PathFull) } else { Ok(()) }
     }
 
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
@@ -162,7 +228,10 @@ impl VirtualPath for Group {
         let mut receiving = self.receiving.lock();
         let mut pushed = false;
         loop {
+            // A session that receives little uses one of the endpoint's buffers, and the others never get resident.
+            let few = receiving.packets.len() < FEW;
             while batch.has_room()
+                && !(few && pushed)
                 && let Some(packet) = receiving.packets.pop_front()
             {
                 batch.push(PEER, &packet);
@@ -187,10 +256,24 @@ impl Group {
         for key in keys.drain(..) {
             self.dataplane.receive(key, RECEIVE_BATCH, batch, wakes);
             if !batch.is_empty() {
-                self.routes.lock().received(key);
+                let bytes = batch.iter().map(Bytes::len).sum();
+                self.received(key, bytes);
                 packets.extend(batch.drain(..));
             }
         }
+    }
+}
+
+impl Sending {
+    /// The packet in memory of the group's own. A group that sends little takes little at once.
+    fn copy(&mut self, now: Moment, packet: &[u8]) -> Bytes {
+        if self.arena.capacity() < packet.len() {
+            self.arena.reserve(if self.sent < MANY { packet.len() } else { ARENA });
+            self.taken_at = now;
+        }
+        self.sent = self.sent.saturating_add(packet.len());
+        self.arena.extend_from_slice(packet);
+        self.arena.split().freeze()
     }
 }
 

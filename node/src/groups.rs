@@ -52,8 +52,9 @@ impl Groups {
         (Self { inner: Arc::new(Inner { dataplane, tables: Mutex::default(), inbound }) }, receiver)
     }
 
-    /// Begins a group, under a port that no other group of this node has. None if there are too many.
-    pub(crate) fn begin(&self) -> Option<(Port, Arc<Group>)> {
+    /// Begins a group whose session goes over up to `stripes` routes at once, under a port that no other group of this node
+    /// has. None if there are too many.
+    pub(crate) fn begin(&self, stripes: usize) -> Option<(Port, Arc<Group>)> {
         let mut tables = self.inner.tables.lock();
         if tables.outbound.len() >= ROUTE_GROUPS / 2 {
             return None;
@@ -65,7 +66,7 @@ impl Groups {
                 break port;
             }
         };
-        let group = Group::new(self.inner.dataplane.clone(), GroupRole::Source);
+        let group = Group::new(self.inner.dataplane.clone(), GroupRole::Source, stripes);
         tables.outbound.insert(port, group.clone());
         Some((port, group))
     }
@@ -84,7 +85,7 @@ impl Groups {
         if tables.inbound.len() >= ROUTE_GROUPS / 2 {
             return Err("the node has as many route groups as it may".to_owned());
         }
-        let group = Group::new(self.inner.dataplane.clone(), GroupRole::Destination);
+        let group = Group::new(self.inner.dataplane.clone(), GroupRole::Destination, 1);
         let new = NewInbound { from, port, group: group.clone() };
         self.inner.inbound.try_send(new).map_err(|_| "the node accepts no more sessions at the moment")?;
         tables.inbound.insert((from, port), group.clone());
@@ -101,17 +102,17 @@ impl Groups {
         self.inner.tables.lock().inbound.remove(&(from, port));
     }
 
-    /// Adds an installed route to a group.
-    pub(crate) fn attach(&self, group: &Arc<Group>, route: RouteId, key: RouteKey) {
+    /// Adds an installed route of `hops` hops to a group. A destination, which compares no routes, says 0.
+    pub(crate) fn attach(&self, group: &Arc<Group>, route: RouteId, key: RouteKey, hops: usize) {
         self.inner.tables.lock().by_route.insert(key, group.clone());
-        group.add(route, key);
+        group.add(route, key, hops);
     }
 
-    /// Tells the group of a route that it is gone.
-    pub(crate) fn route_ended(&self, key: RouteKey, reason: Reason) {
+    /// Tells the group of a route that a node `distance` hops from here ended it.
+    pub(crate) fn route_ended(&self, key: RouteKey, reason: Reason, distance: u8) {
         let group = self.inner.tables.lock().by_route.remove(&key);
         if let Some(group) = group {
-            group.route_ended(key, reason);
+            group.route_ended(key, reason, distance);
         }
     }
 

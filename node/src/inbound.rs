@@ -1,21 +1,31 @@
 //! Sessions that sources elsewhere began.
 
 use std::{
-    sync::{Arc, atomic::AtomicUsize},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
-use byway_base::limits::{HANDSHAKE_TIMEOUT, SESSION_IDLE, SESSION_STREAMS};
+use byway_base::limits::{
+    HANDSHAKE_TIMEOUT, ROUTE_PROBE_IDLE, SESSION_IDLE, SESSION_STREAMS, SESSION_STREAMS_FIRST,
+};
 use byway_net::{
     Identity,
     quic::{self, QuicProfile},
 };
 use quinn::{Connection, RecvStream, SendStream};
-use tokio::{sync::mpsc, task::JoinSet, time::timeout};
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, timeout},
+};
 use tracing::{debug, info};
 
 use crate::{
-    group::OWN,
+    datagrams,
+    group::{Group, OWN},
     groups::{Groups, NewInbound},
     listeners::{Incoming, Listeners},
     session::{ALPN, STREAM_ACCEPTED, STREAM_APP, SessionHold},
@@ -40,6 +50,7 @@ pub(crate) async fn accept_sessions(
             let (from, port, group) = (new.from, new.port, new.group.clone());
             tokio::select! {
                 () = serve_session(&identity, new, &listeners) => {}
+                () = datagrams::serve(&identity, from, port, group.clone(), &listeners) => {}
                 () = without_route(&group) => debug!(from = %from.key.short(), "session ends without a route"),
             }
             group.close();
@@ -48,15 +59,15 @@ pub(crate) async fn accept_sessions(
     }
 }
 
-/// Returns when the group had no route for [`WITHOUT_ROUTE`].
-async fn without_route(group: &crate::group::Group) {
+/// Returns when the group had no route for [`WITHOUT_ROUTE`]. Looks after its memory until then.
+async fn without_route(group: &Group) {
     loop {
         if group.len() > 0 {
-            group.changed().await;
+            let _ = timeout(ROUTE_PROBE_IDLE, group.changed()).await;
+            group.rest();
         } else if timeout(WITHOUT_ROUTE, group.changed()).await.is_err() {
             return;
         }
-        while group.pop_event().is_some() {}
     }
 }
 
@@ -92,7 +103,11 @@ async fn serve_streams(
 ) {
     let users = Arc::new(AtomicUsize::new(0));
     let mut opening = JoinSet::new();
+    let mut allowance = Allowance::new();
     while let Ok((send, receive)) = connection.accept_bi().await {
+        if let Some(streams) = allowance.accepted(Instant::now(), users.load(Ordering::Acquire)) {
+            connection.set_max_concurrent_bi_streams(streams.into());
+        }
         if opening.len() >= SESSION_STREAMS as usize {
             opening.join_next().await;
         }
@@ -107,6 +122,33 @@ async fn serve_streams(
     }
 }
 
+/// How many streams the source may have open. Grows with use, because each allowed one takes memory.
+struct Allowance {
+    streams: u32,
+    /// Streams accepted within the present second, since when.
+    lately: u32,
+    since: Instant,
+}
+
+impl Allowance {
+    fn new() -> Self {
+        Self { streams: SESSION_STREAMS_FIRST, lately: 0, since: Instant::now() }
+    }
+
+    /// A stream was accepted, and `users` are in use. Short ones count for a second: quinn forgets them only when both
+    /// ends know that they are over. Returns how many streams to allow, if that is news.
+    fn accepted(&mut self, now: Instant, users: usize) -> Option<u32> {
+        if now - self.since >= Duration::from_secs(1) {
+            (self.lately, self.since) = (0, now);
+        }
+        self.lately += 1;
+        let used = self.lately.max(u32::try_from(users).unwrap_or(u32::MAX));
+        let grows = used >= self.streams / 2 && self.streams < SESSION_STREAMS;
+        self.streams = if grows { (2 * self.streams).min(SESSION_STREAMS) } else { self.streams };
+        grows.then_some(self.streams)
+    }
+}
+
 /// Hands a stream to the app, or refuses it by resetting it.
 async fn open_stream(
     mut send: SendStream,
@@ -118,11 +160,11 @@ async fn open_stream(
 ) {
     let mut kind = [0];
     let is_app = receive.read_exact(&mut kind).await.is_ok() && kind == [STREAM_APP];
-    if !is_app || !listeners.has(port) || send.write_all(&[STREAM_ACCEPTED]).await.is_err() {
+    if !is_app || !listeners.streams.has(port) || send.write_all(&[STREAM_ACCEPTED]).await.is_err() {
         let _ = send.reset(1u32.into());
         return;
     }
     let stream = OverlayStream::new(send, receive, hold);
     // Refused: dropping the stream resets it.
-    let _taken = listeners.deliver(port, Incoming { from, stream });
+    let _taken = listeners.streams.deliver(port, Incoming { from, stream });
 }

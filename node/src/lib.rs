@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod config;
+mod datagrams;
 mod dataplane;
 mod dialer;
 mod driver;
@@ -25,15 +26,21 @@ mod session;
 mod setup;
 mod stream;
 mod telemetry;
+mod trace;
 mod transports;
 mod view;
+mod volume;
 
-pub use config::{Config, KeySource, RawConfig, ServiceAddress, Wanted};
+pub use byway_base::DatagramError;
+pub use config::{Config, ForwardingLimits, KeySource, RawConfig, RawForwarding, ServiceAddress, Wanted};
+pub use datagrams::Datagrams;
 pub use dialer::{HopInfo, PathChoice, RouteInfo};
 pub use echo::{ECHO_PORT, Ping};
 pub use events::NodeEvent;
-pub use listeners::{Incoming, Listener};
+pub use listeners::{Incoming, IncomingDatagrams, Listener};
 pub use node::Node;
 pub use service::NodeService;
 pub use stream::OverlayStream;
+pub use trace::{HopTrace, RouteEnd, Trace, TraceStep, TraceTarget, Verdict};
 pub use view::{SessionInfo, TransportInfo};
+pub use volume::{Period, VolumeCap, VolumeView};

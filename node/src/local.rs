@@ -1,15 +1,18 @@
 //! The local API: how apps and the `byway` command use a node from outside its process.
 
+mod channels;
+mod datagrams;
 mod handlers;
 mod socket;
 mod streams;
+mod trace;
 mod views;
 
 use std::{sync::Arc, time::Instant};
 
 use byway_base::{Policy, Problem, TransportId};
 
-use crate::{Node, PathChoice};
+use crate::{Incoming, IncomingDatagrams, Node, PathChoice};
 
 pub(crate) use socket::serve;
 
@@ -17,12 +20,14 @@ pub(crate) use socket::serve;
 pub(crate) struct Api {
     node: Node,
     started: Instant,
-    holds: streams::Holds,
+    streams: channels::Holds<Incoming>,
+    datagrams: channels::Holds<IncomingDatagrams>,
 }
 
 impl Api {
     pub(crate) fn new(node: Node) -> Arc<Self> {
-        Arc::new(Self { node, started: Instant::now(), holds: streams::Holds::default() })
+        let (streams, datagrams) = Default::default();
+        Arc::new(Self { node, started: Instant::now(), streams, datagrams })
     }
 
     fn policy(&self, text: Option<&str>) -> Result<Policy, Problem> {

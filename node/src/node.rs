@@ -7,12 +7,13 @@ use byway_base::{
     Code, OverlayAddress, Policy, Port, Problem, PublicKey, TransportId, TransportType,
     limits::RESERVATION_LEASE,
 };
+use byway_clock::unix_now;
 use byway_http::client::Client;
 use byway_messaging_client::{
     ALPN_SETUP, ALPN_TRANSPORT, Config as MessagingConfig, HttpDirectory, MessagingClient,
 };
 use byway_net::Identity;
-use byway_routing::{Counters, Event, ForwarderConfig};
+use byway_routing::{Counters, Event};
 use byway_service_kit::Health;
 use byway_transports::{Context, Registry};
 use byway_wire::Candidate;
@@ -24,19 +25,22 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::{Config, ServiceAddress},
+    datagrams::Datagrams,
     dataplane::Dataplane,
     dialer::{Dialer, Parts, PathChoice, RouteInfo},
     echo::{self, ECHO_PORT, Ping},
     events::{Events, NodeEvent},
     groups::Groups,
     inbound,
-    listeners::{Listener, Listeners},
+    listeners::{IncomingDatagrams, Listener, Listeners},
     paths::Paths,
     reporting::Reporter,
     setup::{self, Obedience, SetupNodes},
     stream::OverlayStream,
+    trace::{RouteEnd, Traces},
     transports::Transports,
     view::{SessionInfo, TransportInfo},
+    volume::{Volume, VolumeView},
 };
 
 /// A member of the overlay. Cheap to clone; all clones are the same node. It runs until [`Node::stop`].
@@ -53,6 +57,9 @@ struct Inner {
     listeners: Listeners,
     dialer: Dialer,
     obedience: Arc<Obedience>,
+    traces: Arc<Traces>,
+    /// What it may carry for others, if there is a cap.
+    volume: Option<Arc<Volume>>,
     messaging: MessagingClient,
     finder: Option<Client>,
     events: Events,
@@ -73,16 +80,22 @@ impl Node {
         let stop = CancellationToken::new();
         let health = Health::new();
         let events = Events::new();
-        let (dataplane, happened) = Dataplane::new(ForwarderConfig::default());
+        let (dataplane, happened) = Dataplane::new(config.forwarding.for_forwarder(config.transit));
         let messaging = start_messaging(&config, &secret, &stop)?;
         let context = Context {
             identity: identity.clone(),
             tcp_listen: config.listen,
+            quic_listen: config.quic_listen,
             messaging: Some(messaging.clone()),
         };
         let (registry, accepted) = Registry::start(secret.clone(), &context).await.map_err(|error| {
-            let address = config.listen.map(|address| address.to_string()).unwrap_or_default();
-            Problem::new(Code::Bind, format!("cannot accept transports on {address}"), error)
+            let addresses = [config.listen, config.quic_listen].into_iter().flatten();
+            let addresses: Vec<_> = addresses.map(|address| address.to_string()).collect();
+            Problem::new(
+                Code::Bind,
+                format!("cannot accept transports on {}", addresses.join(" and ")),
+                error,
+            )
         })?;
         messaging.set_candidates(published(&registry, &config));
         let transports = Transports::start(
@@ -117,6 +130,8 @@ impl Node {
             events: events.clone(),
             stop: stop.clone(),
         });
+        let cap = config.forwarding.volume.filter(|_| config.transit);
+        let volume = cap.map(|cap| Arc::new(Volume::open(cap, config.state_dir.clone(), unix_now())));
         let inner = Inner {
             key,
             dataplane,
@@ -124,6 +139,8 @@ impl Node {
             listeners,
             dialer,
             obedience,
+            traces: Arc::default(),
+            volume,
             messaging,
             finder,
             events,
@@ -152,7 +169,7 @@ impl Node {
             .map_err(|error| Problem::new(Code::Internal, "cannot accept setup connections", error))?;
         self.spawn(setup::serve(setup_connections, inner.obedience.clone()));
         self.spawn(inbound::accept_sessions(identity, inbound, groups.clone(), inner.listeners.clone()));
-        self.spawn(echo::serve(inner.listeners.listen(ECHO_PORT)?));
+        self.spawn(echo::serve(inner.listeners.streams.listen(ECHO_PORT)?));
         self.spawn(keep_time(inner.dataplane.clone(), inner.obedience.clone()));
         self.spawn(handle_events(
             happened,
@@ -160,13 +177,19 @@ impl Node {
             inner.transports.clone(),
             groups,
             inner.obedience.clone(),
+            inner.traces.clone(),
         ));
+        if let Some(volume) = &inner.volume {
+            // It ends by itself when the node stops, after it has written the count down.
+            let (dataplane, obedience) = (inner.dataplane.clone(), inner.obedience.clone());
+            inner.tasks.spawn(volume.clone().run(dataplane, obedience, inner.stop.clone()));
+        }
         if let Some(service) = &inner.config.transport_discovery {
             let reporter = Reporter {
                 client: client(service, secret)?,
                 transports: inner.transports.clone(),
                 dataplane: inner.dataplane.clone(),
-                transit: inner.config.transit,
+                obedience: inner.obedience.clone(),
                 check: inner.health.check("transport-discovery"),
             };
             self.spawn(reporter.run());
@@ -197,11 +220,23 @@ impl Node {
         Ok(())
     }
 
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let stop = self.inner.stop.clone();
         self.inner.tasks.spawn(async move {
             stop.run_until_cancelled(task).await;
         });
+    }
+
+    pub(crate) fn dataplane(&self) -> &Arc<Dataplane> {
+        &self.inner.dataplane
+    }
+
+    pub(crate) fn dialer(&self) -> &Dialer {
+        &self.inner.dialer
+    }
+
+    pub(crate) fn traces(&self) -> &Arc<Traces> {
+        &self.inner.traces
     }
 
     /// Who the node is.
@@ -219,7 +254,13 @@ impl Node {
     /// Where it accepts `tcp` transports, if it does.
     #[must_use]
     pub fn listen_address(&self) -> Option<SocketAddr> {
-        self.inner.transports.listen_address()
+        self.inner.transports.listen_address("tcp")
+    }
+
+    /// Where it accepts `quic` transports, if it does.
+    #[must_use]
+    pub fn quic_listen_address(&self) -> Option<SocketAddr> {
+        self.inner.transports.listen_address("quic")
     }
 
     /// Its configuration.
@@ -253,18 +294,45 @@ impl Node {
         self.inner.dialer.dial(to, choice).await
     }
 
+    /// Opens a channel for datagrams to an app on another node, over the session that leads there by that choice of path.
+    /// Says over which routes it goes.
+    ///
+    /// # Errors
+    /// As [`Self::dial`]. Nothing stays behind.
+    pub async fn dial_datagrams(
+        &self,
+        to: OverlayAddress,
+        choice: PathChoice,
+    ) -> Result<(Datagrams, Vec<RouteInfo>), Problem> {
+        self.inner.dialer.dial_datagrams(to, choice).await
+    }
+
+    /// Opens a port for channels from other nodes, beside streams: the same port may be open for both.
+    ///
+    /// # Errors
+    /// [`Code::Conflict`] if another app has it.
+    pub fn listen_datagrams(&self, port: Port) -> Result<Listener<IncomingDatagrams>, Problem> {
+        self.inner.listeners.datagrams.listen(port)
+    }
+
     /// Opens a port for streams from other nodes.
     ///
     /// # Errors
     /// [`Code::Conflict`] if another app has it.
     pub fn listen(&self, port: Port) -> Result<Listener, Problem> {
-        self.inner.listeners.listen(port)
+        self.inner.listeners.streams.listen(port)
     }
 
-    /// The ports that apps listen on.
+    /// The ports that apps take channels for datagrams on.
+    #[must_use]
+    pub fn listening_datagrams(&self) -> Vec<Port> {
+        self.inner.listeners.datagrams.ports()
+    }
+
+    /// The ports that apps take streams on.
     #[must_use]
     pub fn listening(&self) -> Vec<Port> {
-        self.inner.listeners.ports()
+        self.inner.listeners.streams.ports()
     }
 
     /// Sends `count` small messages to another node and back.
@@ -353,6 +421,24 @@ impl Node {
         self.inner.dataplane.counters()
     }
 
+    /// Whether the node forwards for others at present: it is told to, and its volume is not used up.
+    #[must_use]
+    pub fn transit(&self) -> bool {
+        self.inner.obedience.carries_transit()
+    }
+
+    /// What of its volume is used; none without a cap.
+    #[must_use]
+    pub fn volume(&self) -> Option<VolumeView> {
+        self.inner.volume.as_ref().map(|volume| volume.view())
+    }
+
+    /// Bytes that came from transports and wait in the node's queues.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.inner.dataplane.queued()
+    }
+
     /// Installed rules, two per route.
     #[must_use]
     pub fn rules(&self) -> usize {
@@ -415,8 +501,12 @@ fn start_messaging(
 /// The addresses for the contact record. One that names no interface is of no use to others.
 fn published(registry: &Registry, config: &Config) -> Vec<Candidate> {
     let mut candidates = registry.candidates();
-    if let Some(address) = config.public_address {
-        candidates.iter_mut().for_each(|candidate| candidate.address = address);
+    for candidate in &mut candidates {
+        let public = match candidate.kind.as_str() {
+            "quic" => config.quic_public_address,
+            _ => config.public_address,
+        };
+        candidate.address = public.unwrap_or(candidate.address);
     }
     candidates.retain(|candidate| !candidate.address.ip().is_unspecified());
     candidates
@@ -442,18 +532,21 @@ async fn handle_events(
     transports: Transports,
     groups: Groups,
     obedience: Arc<Obedience>,
+    traces: Arc<Traces>,
 ) {
     while let Some(event) = happened.recv().await {
         match event {
-            Event::RouteEnded { key, route, local, reason, .. } => {
+            Event::RouteEnded { key, route, local, reason, distance } => {
                 obedience.removed(route);
                 if local {
+                    traces.route_ended(key, RouteEnd { reason, distance });
                     dataplane.forget_route(key);
-                    groups.route_ended(key, reason);
+                    groups.route_ended(key, reason, distance);
                 }
             }
             Event::ProbeAnswered { key, token } => groups.probe_answered(key, token),
-            Event::RoundTrip { .. } | Event::TraceAnswered { .. } => {}
+            Event::TraceAnswered { key, token } => traces.answered(key, token),
+            Event::RoundTrip { .. } => {}
             Event::TransportDead { slot, why } => transports.close_slot(slot, why),
         }
     }

@@ -15,7 +15,11 @@ use byway_service_kit::Check;
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
-use crate::{dataplane::Dataplane, transports::Transports};
+use crate::{
+    dataplane::Dataplane,
+    setup::Obedience,
+    transports::{Measured, Transports},
+};
 
 /// After a transport came or went, this is waited for more of the same before the report.
 const GATHER: Duration = Duration::from_millis(20);
@@ -25,8 +29,8 @@ pub(crate) struct Reporter {
     pub(crate) client: Client,
     pub(crate) transports: Transports,
     pub(crate) dataplane: Arc<Dataplane>,
-    /// Whether the node forwards for others.
-    pub(crate) transit: bool,
+    /// Knows whether the node forwards for others at present.
+    pub(crate) obedience: Arc<Obedience>,
     pub(crate) check: Check,
 }
 
@@ -93,7 +97,7 @@ impl Reporter {
         });
         let reports: Vec<_> = gone.chain(self.measured()).collect();
         let transports = Bounded::try_from(reports).map_err(|_| too_many())?;
-        let request = HeartbeatRequest { transit: self.transit, transports };
+        let request = HeartbeatRequest { transit: self.obedience.carries_transit(), transports };
         let reply = self.client.call::<Heartbeat>((), (), request).await?;
         registered.retain(|id| present.contains(id) && !reply.unknown.contains(id));
         *known = present;
@@ -103,9 +107,14 @@ impl Reporter {
     fn measured(&self) -> Vec<TransportReport> {
         self.transports.with_table(|table| {
             let report = |(id, live): (&TransportId, &crate::transports::Live)| {
-                let rtt = self.dataplane.transport(live.slot).and_then(|view| view.rtt).unwrap_or_default();
+                let view = self.dataplane.transport(live.slot);
+                let rtt = view.and_then(|view| view.rtt).unwrap_or_default();
+                let bytes = view.map(|view| (view.sent_bytes, view.received_bytes)).unwrap_or_default();
+                let Measured { loss_ppm, throughput_bps } = live.quality.measure(bytes);
                 let rtt_us = u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX);
-                TransportReport { id: *id, up: true, metrics: Metrics { rtt_us, ..Metrics::default() } }
+                // The report has no word for "unknown": no loss that is known is none.
+                let metrics = Metrics { rtt_us, loss_ppm: loss_ppm.unwrap_or_default(), throughput_bps };
+                TransportReport { id: *id, up: true, metrics }
             };
             table.iter().map(report).collect()
         })

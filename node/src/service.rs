@@ -35,8 +35,9 @@ impl Service for NodeService {
 
     fn addresses(&self) -> Vec<(&'static str, String)> {
         let listen = self.node.listen_address().map(|address| ("tcp", address.to_string()));
+        let quic = self.node.quic_listen_address().map(|address| ("quic", address.to_string()));
         let socket = self.node.config().socket.as_ref().map(|path| ("socket", path.display().to_string()));
-        listen.into_iter().chain(socket).collect()
+        listen.into_iter().chain(quic).chain(socket).collect()
     }
 
     fn identity(&self) -> Option<PublicKey> {

@@ -14,6 +14,7 @@ use quinn::{Connection, Endpoint};
 use tokio::time::timeout;
 
 use crate::{
+    datagrams::{ChannelDialler, Datagrams},
     group::{Group, OWN, PEER},
     stream::OverlayStream,
 };
@@ -56,6 +57,8 @@ pub(crate) struct Session {
     connection: Connection,
     /// One endpoint a session, so that sessions cannot block each other.
     endpoint: Endpoint,
+    identity: Identity,
+    channels: ChannelDialler,
     users: Arc<AtomicUsize>,
 }
 
@@ -71,7 +74,8 @@ impl Session {
         group: Arc<Group>,
     ) -> Result<Self, Problem> {
         let what = || format!("cannot open a session with {}", to.key.short());
-        let profile = QuicProfile::session();
+        // The destination opens no streams.
+        let profile = QuicProfile { streams: 0, ..QuicProfile::session() };
         let endpoint = quic::endpoint(group.clone(), OWN, identity, &[], &profile);
         let endpoint = endpoint.map_err(|error| Problem::new(Code::Internal, what(), error))?;
         let connected =
@@ -84,7 +88,8 @@ impl Session {
             };
             Problem::new(code, what(), error)
         })?;
-        Ok(Self { to, port, group, connection, endpoint, users: Arc::default() })
+        let (identity, channels) = (identity.clone(), ChannelDialler::default());
+        Ok(Self { to, port, group, connection, endpoint, identity, channels, users: Arc::default() })
     }
 
     /// Opens a stream to the app at the other end.
@@ -115,6 +120,15 @@ impl Session {
         Ok(OverlayStream::new(send, receive, hold))
     }
 
+    /// Opens a channel for datagrams to the app at the other end, over the same routes.
+    ///
+    /// # Errors
+    /// As [`ChannelDialler::open`].
+    pub(crate) async fn open_datagrams(&self) -> Result<Datagrams, Problem> {
+        let hold = SessionHold::new(&self.users);
+        self.channels.open(&self.identity, self.to, &self.group, hold).await
+    }
+
     /// Whether the session still lives.
     pub(crate) fn is_alive(&self) -> bool {
         self.connection.close_reason().is_none()
@@ -139,7 +153,8 @@ impl Session {
     pub(crate) async fn close(&self) {
         self.connection.close(CLOSE_DONE.into(), b"done");
         // The goodbye goes out before the routes close behind it.
-        let _ = timeout(HANDSHAKE_TIMEOUT, self.endpoint.wait_idle()).await;
+        let goodbyes = async { tokio::join!(self.endpoint.wait_idle(), self.channels.close()) };
+        let _ = timeout(HANDSHAKE_TIMEOUT, goodbyes).await;
         self.group.close();
     }
 }
@@ -147,3 +162,6 @@ impl Session {
 fn lost(what: String, error: &dyn std::fmt::Display) -> Problem {
     Problem::new(Code::RouteLost, what, error)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,11 +3,18 @@
 mod request;
 mod serve;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use byway_base::{Port, PublicKey, RouteId, TransportId};
 use byway_clock::unix_now;
-use byway_routing::{RouteSide, RouteSpec};
+use byway_routing::{RouteKey, RouteSide, RouteSpec};
 use byway_setup::{Counts, Effect, End, InstalledRoute, RuleBook, Side, Surroundings};
 use byway_wire::{
     SignedRouteRequest,
@@ -17,7 +24,8 @@ use parking_lot::Mutex;
 use tracing::debug;
 
 use crate::{
-    config::Config, dataplane::Dataplane, groups::Groups, listeners::Listeners, transports::Transports,
+    config::Config, dataplane::Dataplane, group::Group, groups::Groups, listeners::Listeners,
+    transports::Transports,
 };
 
 pub(crate) use request::SetupNodes;
@@ -31,8 +39,11 @@ pub(crate) struct Obedience {
     transports: Transports,
     groups: Groups,
     listeners: Listeners,
-    /// Whether the node forwards for others.
-    transit: bool,
+    /// Routes that end here and are not confirmed yet. Their groups have them once every node of the path has its rules:
+    /// data that overtakes the rules ahead of it ends the route.
+    unconfirmed: Mutex<BTreeMap<RouteId, (Arc<Group>, RouteKey)>>,
+    /// Whether the node forwards for others at present.
+    transit: AtomicBool,
 }
 
 impl Obedience {
@@ -46,7 +57,12 @@ impl Obedience {
     ) -> Self {
         let trusted: BTreeSet<_> = config.trusted_setup_nodes.iter().copied().collect();
         let book = Mutex::new(RuleBook::new(own, trusted.iter().copied(), config.rule_quotas));
-        Self { book, trusted, dataplane, transports, groups, listeners, transit: config.transit }
+        let transit = AtomicBool::new(true);
+        let unconfirmed = Mutex::default();
+        let obedience =
+            Self { book, trusted, dataplane, transports, groups, listeners, unconfirmed, transit };
+        obedience.set_transit(config.transit);
+        obedience
     }
 
     /// Whether a peer is one of the setup nodes that are obeyed.
@@ -56,12 +72,6 @@ impl Obedience {
 
     /// Obeys or refuses one message of a peer whose key the connection proved.
     pub(crate) fn handle(&self, from: PublicKey, message: NodeMessage) -> Reply {
-        let crosses = matches!(message, NodeMessage::Reserve { previous: Some(_), next: Some(_), .. });
-        // A stranger is refused as such, by the book, which counts it.
-        if crosses && !self.transit && self.trusts(&from) {
-            let why = "the node does not forward for others".to_owned();
-            return Reply::Failed { failure: Failure { code: byway_base::Code::Denied, why } };
-        }
         let mut book = self.book.lock();
         let now = self.dataplane.now();
         let (reply, effects) = book.handle(now, unix_now(), from, message, &mut self.view());
@@ -71,6 +81,18 @@ impl Obedience {
             }
         }
         reply
+    }
+
+    /// Whether routes between others are carried from now on. If not, those that are there end.
+    pub(crate) fn set_transit(&self, transit: bool) {
+        self.transit.store(transit, Ordering::Relaxed);
+        self.book.lock().set_transit(transit);
+        self.dataplane.set_transit(transit);
+    }
+
+    /// Whether the node forwards for others at present.
+    pub(crate) fn carries_transit(&self) -> bool {
+        self.transit.load(Ordering::Relaxed)
     }
 
     /// Announces a route that this node asks for, so that its rules are accepted.
@@ -89,7 +111,9 @@ impl Obedience {
 
     /// The data half removed a route.
     pub(crate) fn removed(&self, route: RouteId) {
-        self.book.lock().removed(self.dataplane.now(), route);
+        let mut book = self.book.lock();
+        book.removed(self.dataplane.now(), route);
+        self.unconfirmed.lock().remove(&route);
     }
 
     /// Lets leases run out. Returns when it wants to be called again.
@@ -114,7 +138,12 @@ impl Obedience {
     fn apply(&self, book: &mut RuleBook, effect: Effect) -> Result<(), Failure> {
         match effect {
             Effect::Install(rules) => self.install(book, *rules),
-            Effect::Activate { .. } => Ok(()),
+            Effect::Activate { route } => {
+                if let Some((group, key)) = self.unconfirmed.lock().remove(&route) {
+                    self.groups.attach(&group, route, key, 0);
+                }
+                Ok(())
+            }
             Effect::Remove { route } => {
                 self.dataplane.remove_route(&route, byway_wire::Reason::Withdrawn);
                 Ok(())
@@ -149,7 +178,7 @@ impl Obedience {
         let wakers = group.as_ref().map(|group| group.wakers());
         let key = self.dataplane.install(spec, wakers).map_err(|error| error.to_string())?;
         if let (Some(group), Some(End::Destination { .. })) = (group, &rules.end) {
-            self.groups.attach(&group, rules.route, key);
+            self.unconfirmed.lock().insert(rules.route, (group, key));
         }
         Ok(())
     }
@@ -167,8 +196,8 @@ struct View<'a> {
 }
 
 impl Surroundings for View<'_> {
-    fn has_transport(&self, transport: TransportId) -> bool {
-        self.obedience.transports.with_table(|table| table.get(&transport).is_some())
+    fn peer(&self, transport: TransportId) -> Option<PublicKey> {
+        self.obedience.transports.with_table(|table| table.get(&transport).map(|live| live.peer))
     }
 
     fn has_listener(&self, port: Port) -> bool {

@@ -1,7 +1,10 @@
 //! The node's transports: opened, accepted, kept, measured.
 
 mod keeper;
+mod quality;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -10,7 +13,6 @@ use byway_messaging_client::MessagingClient;
 use byway_routing::TransportSlot;
 use byway_transports::{Opened, Registry};
 use byway_wire::{Candidate, RecordBody, SignedTransportEntry};
-use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, watch},
@@ -20,12 +22,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
 use crate::{
-    dataplane::Dataplane,
+    dataplane::{Dataplane, TransportWaker},
     driver::Driver,
     events::{Events, NodeEvent},
 };
 
 pub use keeper::Wanted;
+pub(crate) use quality::{Measured, Quality};
 pub(crate) use table::{Live, Table};
 
 /// Pings of a fresh transport beyond the regular ones.
@@ -139,9 +142,9 @@ impl Transports {
 
     /// Takes a transport in and runs it. False if there is no room for it; a better one with the same id stays.
     fn add(&self, opened: Opened) -> bool {
-        let Opened { peer, entry, stream, received, address, dialled } = opened;
+        let Opened { peer, entry, link, address, dialled } = opened;
         let inner = &self.inner;
-        let waker = Arc::new(AtomicWaker::new());
+        let waker = TransportWaker::new();
         let stop = inner.stop.child_token();
         let mut table = inner.table.lock();
         let id = entry.entry.id();
@@ -156,11 +159,12 @@ impl Transports {
         let slot = inner.dataplane.add_transport(waker.clone());
         let kind = entry.entry.kind.clone();
         info!(peer = %peer.short(), %kind, %address, dialled, "transport up");
-        table.insert(id, Live { peer, entry, slot, address, dialled, stop: stop.clone() });
+        let quality = Quality::new(link.meter());
+        table.insert(id, Live { peer, entry, slot, address, dialled, quality, stop: stop.clone() });
         drop(table);
         inner.events.publish(NodeEvent::TransportUp { peer, kind: kind.clone() });
         self.changed();
-        let driver = Driver::new(stream, received, slot, inner.dataplane.clone(), waker);
+        let driver = Driver::new(link, slot, inner.dataplane.clone(), waker);
         inner.tasks.spawn(self.clone().measure(slot, stop.clone()));
         let transports = self.clone();
         inner.tasks.spawn(async move {
@@ -224,9 +228,10 @@ impl Transports {
         self.with_table(|table| table.iter().map(|(_, live)| live.entry.clone()).collect())
     }
 
-    /// Where transports are accepted, if they are.
-    pub(crate) fn listen_address(&self) -> Option<SocketAddr> {
-        self.inner.registry.candidates().first().map(|candidate| candidate.address)
+    /// Where transports of a type are accepted, if they are.
+    pub(crate) fn listen_address(&self, kind: &str) -> Option<SocketAddr> {
+        let candidates = self.inner.registry.candidates();
+        candidates.iter().find(|candidate| candidate.kind.as_str() == kind).map(|candidate| candidate.address)
     }
 
     /// Waits until every task ended, after `stop`.

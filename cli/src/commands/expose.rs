@@ -10,7 +10,7 @@ use byway_base::OverlayAddress;
 use clap::Args;
 use serde::Serialize;
 
-use crate::{context::Context, expose, output::Paint, stop::Stop, target::port};
+use crate::{context::Context, expose, output::Paint, stop::Stop, target::port, udp};
 
 /// Ports below this one take privileges to bind.
 const UNPRIVILEGED: u16 = 1024;
@@ -18,7 +18,7 @@ const UNPRIVILEGED: u16 = 1024;
 /// Which app, and under which port.
 #[derive(Debug, Args)]
 pub struct ExposeArgs {
-    /// The app's TCP port on this machine.
+    /// The app's port on this machine.
     port: String,
     /// The port of the overlay, if it is to be another one.
     #[arg(long = "as", value_name = "PORT")]
@@ -26,6 +26,9 @@ pub struct ExposeArgs {
     /// Where the app is, if not on 127.0.0.1:PORT.
     #[arg(long, value_name = "IP:PORT")]
     to: Option<SocketAddr>,
+    /// UDP instead of TCP: datagrams that may be lost, at most as large as the path carries.
+    #[arg(long)]
+    udp: bool,
 }
 
 #[derive(Serialize)]
@@ -41,20 +44,28 @@ pub(crate) async fn run(args: ExposeArgs, context: &Context) -> Result<ExitCode,
     let to = args.to.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, local.0).into());
     context.log()?;
     let key = context.node.call::<GetStatus>((), (), ()).await?.key;
-    let listener = context.node.listen(overlay).await?;
-    let exposed = Exposed::new(OverlayAddress { key, port: overlay }, to);
-    context.out.one(&exposed, |paint| describe(&exposed, paint))?;
-    expose::serve(listener, to).await?;
+    let exposed = Exposed::new(OverlayAddress { key, port: overlay }, to, args.udp);
+    let announce = || context.out.one(&exposed, |paint| describe(&exposed, paint));
+    if args.udp {
+        let listener = context.node.listen_datagrams(overlay).await?;
+        announce()?;
+        udp::serve(listener, to).await?;
+    } else {
+        let listener = context.node.listen(overlay).await?;
+        announce()?;
+        expose::serve(listener, to).await?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 impl Exposed {
-    fn new(address: OverlayAddress, to: SocketAddr) -> Self {
+    fn new(address: OverlayAddress, to: SocketAddr, udp: bool) -> Self {
+        let udp = if udp { " --udp" } else { "" };
         let local = match to.port() {
             privileged if privileged < UNPRIVILEGED => String::new(),
             port => format!(" --local 127.0.0.1:{port}"),
         };
-        Self { address, to, connect: format!("byway connect {address}{local}") }
+        Self { address, to, connect: format!("byway connect {address}{local}{udp}") }
     }
 }
 

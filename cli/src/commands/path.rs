@@ -23,7 +23,8 @@ use crate::{
 const LANGUAGE: &str = "\
 The path language, words separated by spaces:
   hops>=N hops<=N hops=N   number of hops
-  disjoint=N               routes to hold that share no intermediate; 2 by default, one of them a spare
+  disjoint=N               routes to hold that share no intermediate; by default the active ones and a spare
+  stripe=N                 active routes at once, for throughput; 1 by default
   via=PEER,…  avoid=PEER,… nodes to cross in this order, nodes not to cross
   types=TYPE,…             transport types that may be used; !TYPE must not
   prefer=WORD              balanced, latency, hops, throughput or loss";

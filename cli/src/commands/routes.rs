@@ -42,7 +42,7 @@ pub(crate) async fn run(args: RoutesArgs, context: &Context) -> Result<ExitCode,
     context.out.one(&reply, |paint| describe(&reply, paint))?;
     if let Some(events) = events {
         let wanted = |event: &LocalEvent| {
-            matches!(event, LocalEvent::RouteSwitched { .. } | LocalEvent::RouteLost { .. })
+            !matches!(event, LocalEvent::TransportUp { .. } | LocalEvent::TransportDown { .. })
         };
         watch::follow(events, context, wanted).await?;
     }
@@ -56,11 +56,11 @@ fn describe(reply: &LocalRoutes, paint: Paint) -> String {
     }
     text.push_str(&format!("{} {}\n", paint.strong("routes here"), reply.installed.len()));
     if !reply.installed.is_empty() {
-        let mut table = Table::new(["ROUTE", "ROLE", "FORWARD", "BACKWARD"]).indented(2);
+        let mut table = Table::new(["ROUTE", "ROLE", "FORWARD", "BACKWARD", "WAITING"]).indented(2);
         for route in &reply.installed {
-            let bytes = [route.forward_bytes, route.backward_bytes].map(units::bytes);
-            let [forward, backward] = bytes;
-            table.row([route.route.short(), route.role.clone(), forward, backward]);
+            let bytes = [route.forward_bytes, route.backward_bytes, route.waiting_bytes].map(units::bytes);
+            let [forward, backward, waiting] = bytes;
+            table.row([route.route.short(), route.role.clone(), forward, backward, waiting]);
         }
         text.push_str(&table.render(paint));
     }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use byway_api::local::{GetStatus, Status};
+use byway_api::local::{ForwardingView, GetStatus, RefusedView, Status};
 
 use super::{routes::session, transports};
 use crate::{
@@ -41,7 +41,9 @@ fn head(status: &Status, paint: Paint) -> String {
     let up = units::span(status.uptime_s);
     let transit = if status.transit { "on" } else { "off" };
     let about = format!("{state}, up {up}, transit {transit}, release {}", plain(&status.release));
-    let ports = status.listening.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let streams = status.listening.iter().map(ToString::to_string);
+    let datagrams = status.listening_datagrams.iter().map(|port| format!("{port}/udp"));
+    let ports = streams.chain(datagrams).collect::<Vec<_>>().join(", ");
     [
         section("node", &status.key.to_string(), paint),
         section("", &about, paint),
@@ -76,7 +78,41 @@ fn traffic(status: &Status, paint: Paint) -> String {
     if !status.transports.is_empty() {
         text += &transports::table(&status.transports).indented(2).render(paint);
     }
-    text + &section("forwarded", &forwarded, paint)
+    text + &section("forwarded", &forwarded, paint) + &limits(&status.forwarding, paint)
+}
+
+/// The caps that there are, and what was refused.
+fn limits(view: &ForwardingView, paint: Paint) -> String {
+    let queued = format!("{} of {}", units::bytes(view.queued_bytes), units::bytes(view.memory_bytes));
+    let mut text = section("queued", &queued, paint);
+    let rate = |bytes: u64, of: &str| format!("{}/s {of}", units::bytes(bytes));
+    let rates = view.rate_bytes.map(|bytes| rate(bytes, "for others"));
+    let per_peer = view.rate_per_peer_bytes.map(|bytes| rate(bytes, "for each neighbour"));
+    let rates: Vec<_> = rates.into_iter().chain(per_peer).collect();
+    if !rates.is_empty() {
+        text += &section("rate", &format!("at most {}", rates.join(" and ")), paint);
+    }
+    if let Some(volume) = &view.volume {
+        let [used, cap] = [volume.used_bytes, volume.cap_bytes].map(units::bytes);
+        let state = if volume.used_bytes >= volume.cap_bytes { ", used up: transit is off" } else { "" };
+        text += &section("volume", &format!("{used} of {cap} in {}{state}", plain(&volume.period)), paint);
+    }
+    text + &refused(&view.refused, paint)
+}
+
+fn refused(view: &RefusedView, paint: Paint) -> String {
+    let reasons = [
+        (view.untrusted, "from untrusted setup nodes"),
+        (view.node_quota, "beyond this node's quota"),
+        (view.setup_node_quota, "beyond a setup node's quota"),
+        (view.peer_quota, "beyond a neighbour's quota"),
+        (view.initiator_quota, "beyond a source's quota"),
+        (view.transit, "without transit"),
+        (view.otherwise, "otherwise"),
+    ];
+    let reasons: Vec<_> = reasons.iter().filter(|(count, _)| *count > 0).collect();
+    let text = reasons.iter().map(|(count, reason)| format!("{count} {reason}")).collect::<Vec<_>>();
+    if text.is_empty() { String::new() } else { section("refused", &text.join(", "), paint) }
 }
 
 fn sessions(status: &Status, paint: Paint) -> String {

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use byway_api::local::LocalEvent;
 use byway_app_sdk::Events;
-use byway_base::{Code, Problem};
+use byway_base::{Code, OverlayAddress, Problem, PublicKey};
 
 use crate::{context::Context, stop::Stop};
 
@@ -35,14 +35,34 @@ fn describe(event: &LocalEvent) -> String {
         LocalEvent::TransportDown { peer, transport_type, why } => {
             format!("down    {transport_type} {}: {why}", peer.short())
         }
-        LocalEvent::RouteSwitched { peer, from, to, why } => {
+        LocalEvent::RouteSwitched { peer, from, to, why, at } => {
             let from = from.map(|route| format!(" from {}", route.short())).unwrap_or_default();
-            let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-            format!("switch  {}:{}{from} to {}{why}", peer.key.short(), peer.port, to.short())
+            let why = why.as_ref().map(|why| because(why, *at)).unwrap_or_default();
+            format!("switch  {}{from} to {}{why}", end(peer), to.short())
         }
-        LocalEvent::RouteLost { peer, why } => format!("lost    {}:{}: {why}", peer.key.short(), peer.port),
+        LocalEvent::RouteJoined { peer, route } => {
+            format!("join    {} over {} too", end(peer), route.short())
+        }
+        LocalEvent::RouteLeft { peer, route, why, at } => {
+            format!("leave   {} no longer over {}{}", end(peer), route.short(), because(why, *at))
+        }
+        LocalEvent::SpareReady { peer, route } => format!("spare   {} has {}", end(peer), route.short()),
+        LocalEvent::SpareLost { peer, route, why, at } => {
+            format!("spare   {} lost {}{}", end(peer), route.short(), because(why, *at))
+        }
+        LocalEvent::RouteLost { peer, why, at } => format!("lost    {}{}", end(peer), because(why, *at)),
         LocalEvent::Missed { count } => {
             format!("missed  {count} events; they came faster than they were read")
         }
     }
+}
+
+fn end(peer: &OverlayAddress) -> String {
+    format!("{}:{}", peer.key.short(), peer.port)
+}
+
+/// Why a route was left, and where it broke.
+fn because(why: &str, at: Option<PublicKey>) -> String {
+    let at = at.map(|node| format!(" (at {})", node.short())).unwrap_or_default();
+    format!(": {why}{at}")
 }

@@ -1,6 +1,6 @@
 //! What a person types while the demonstration runs.
 
-use byway_base::{Code, Problem};
+use byway_base::{Code, Problem, PublicKey};
 use byway_node::NodeEvent;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -71,14 +71,16 @@ fn kill(network: &mut Network, name: &str) {
 async fn happened(events: &mut Receiver<NodeEvent>, network: &Network) -> String {
     loop {
         match events.recv().await {
-            Ok(NodeEvent::RouteSwitched { reason: Some(reason), .. }) => {
+            Ok(NodeEvent::RouteSwitched { reason: Some(reason), at, .. }) => {
+                let place = place(at, network);
+                let routes = show::routes(network);
                 return format!(
-                    "the route broke ({reason}); alice goes on over the spare\n{}",
-                    show::routes(network)
+                    "alice left the route ({reason}{place}) and goes on over the spare\n{routes}"
                 );
             }
-            Ok(NodeEvent::RouteLost { reason, .. }) => {
-                return format!("the last route broke ({reason}); alice looks for another");
+            Ok(NodeEvent::RouteLost { reason, at, .. }) => {
+                let place = place(at, network);
+                return format!("the last route broke ({reason}{place}); alice looks for another");
             }
             Ok(NodeEvent::TransportDown { peer, why, .. }) => {
                 return format!("alice lost her transport to {}: {why}", network.name(&peer));
@@ -87,4 +89,9 @@ async fn happened(events: &mut Receiver<NodeEvent>, network: &Network) -> String
             Err(RecvError::Closed) => std::future::pending().await,
         }
     }
+}
+
+/// Where a route broke, if that is known.
+fn place(at: Option<PublicKey>, network: &Network) -> String {
+    at.map(|node| format!(", at {}", network.name(&node))).unwrap_or_default()
 }

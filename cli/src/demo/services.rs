@@ -1,7 +1,7 @@
 //! The control plane of the demonstration: every service in this process, each on a free port of loopback.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -110,18 +110,28 @@ impl Services {
     /// # Errors
     /// The first problem of any of them.
     pub async fn start(directory: &Path) -> Result<Self, Problem> {
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), directory).await
+    }
+
+    /// As [`Self::start`], on an address of this machine that others reach.
+    ///
+    /// # Errors
+    /// The first problem of any of them.
+    pub async fn start_at(address: IpAddr, directory: &Path) -> Result<Self, Problem> {
+        let listen = ("listen", SocketAddr::from((address, 0)).to_string());
+        let own = [listen.clone()];
         let (transport_discovery, messaging_discovery) = tokio::try_join!(
-            Running::start::<TransportDiscovery>("transport-discovery", directory, &[]),
-            Running::start::<MessagingDiscovery>("messaging-discovery", directory, &[]),
+            Running::start::<TransportDiscovery>("transport-discovery", directory, &own),
+            Running::start::<MessagingDiscovery>("messaging-discovery", directory, &own),
         )?;
         let directory_url = ("messaging_discovery", messaging_discovery.url());
-        let messaging = [directory_url.clone()];
+        let messaging = [listen.clone(), directory_url.clone()];
         let server = |name: &'static str| {
-            let settings = [directory_url.clone(), ("region", name.to_owned())];
+            let settings = [listen.clone(), directory_url.clone(), ("region", name.to_owned())];
             let directory: PathBuf = directory.to_owned();
             async move { Running::start::<MessagingServer>(name, &directory, &settings).await }
         };
-        let discovery = [("transport_discovery", transport_discovery.url())];
+        let discovery = [listen.clone(), ("transport_discovery", transport_discovery.url())];
         let (route_finder, setup_node, first, second) = tokio::try_join!(
             Running::start::<RouteFinder>("route-finder", directory, &discovery),
             Running::start::<SetupNode>("setup-node", directory, &messaging),

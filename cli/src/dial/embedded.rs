@@ -28,6 +28,8 @@ fn path_choice(node: &Node, choice: &Choice) -> Result<PathChoice, Problem> {
 }
 
 impl Accept for Listener {
+    type Channel = BoxedStream;
+
     async fn accept(&mut self) -> Result<(OverlayAddress, BoxedStream), Problem> {
         let port = self.port();
         let incoming = self.accept().await.ok_or_else(|| {

@@ -19,6 +19,12 @@ fn what_is_written_wrong_is_told_with_code_cause_and_next_step() {
         (&["ping", "bob", "--count", "0"], "BW-USAGE", 2, "1..=100"),
         (&["status", "--output", "xml"], "BW-USAGE", 2, "table, json, jsonl"),
         (&["ping", "bob", "--policy", "via=n1 hops>2"], "BW-BAD-POLICY", 2, "column 8"),
+        (&["trace"], "BW-USAGE", 2, "byway trace"),
+        (&["trace", "bob", "--count", "21"], "BW-USAGE", 2, "1..=20"),
+        (&["trace", "bob", "--route", "12"], "BW-USAGE", 2, "--route"),
+        (&["trace", "bob", "--policy", "hops>2"], "BW-BAD-POLICY", 2, "column 1"),
+        (&["up", "--set", "forwarding.volume_period=week"], "BW-CONFIG", 3, "'week' is neither"),
+        (&["up", "--set", "forwarding.memory_mib=1"], "BW-CONFIG", 3, "at least 8"),
         (&["path", "show", "bob", "--policy", "prefer=speed"], "BW-BAD-POLICY", 2, "column 1"),
         (&["proxy", "--policy", "quick"], "BW-BAD-POLICY", 2, "'quick' has no '='"),
         (&["ping", "bob", "--path", "12ab"], "BW-BAD-PATH", 2, "'12ab' is no transport id"),
@@ -44,10 +50,11 @@ fn what_is_written_wrong_is_told_with_code_cause_and_next_step() {
 #[test]
 fn every_command_that_needs_a_node_says_so_when_there_is_none() {
     let home = tempdir().unwrap();
-    let commands: [&[&str]; 10] = [
+    let commands: [&[&str]; 11] = [
         &["status"],
         &["whoami"],
         &["ping", "bob"],
+        &["trace", "bob"],
         &["path", "show", "bob"],
         &["transports"],
         &["transports", "rm", "12"],

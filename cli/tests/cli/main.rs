@@ -4,7 +4,9 @@
 mod arguments;
 mod carriers;
 mod command;
+mod datagrams;
 mod memory;
 mod node;
 mod overlay;
 mod socks;
+mod udp;

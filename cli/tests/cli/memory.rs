@@ -43,6 +43,8 @@ impl Dial for Memory {
 pub(crate) struct Incoming(pub(crate) mpsc::Receiver<BoxedStream>);
 
 impl Accept for Incoming {
+    type Channel = BoxedStream;
+
     async fn accept(&mut self) -> Result<(OverlayAddress, BoxedStream), Problem> {
         let from = OverlayAddress { key: SecretKey::from_seed([9; 32]).public(), port: Port(50_000) };
         let stream = self.0.recv().await;

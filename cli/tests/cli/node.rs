@@ -76,7 +76,15 @@ async fn a_node_without_services_answers_about_itself_and_says_what_it_lacks() {
 
     let shown = alone.run(&["status"]).await;
     assert_eq!(shown.code, Some(1), "{}", shown.stderr);
-    for part in [&alone.key.to_string(), "degraded", "transports", "problems", "try: ", "BW-CONFIG"] {
+    for part in [
+        &alone.key.to_string(),
+        "degraded",
+        "queued      0 B of",
+        "transports",
+        "problems",
+        "try: ",
+        "BW-CONFIG",
+    ] {
         assert!(shown.stdout.contains(part), "'{part}' is not in\n{}", shown.stdout);
     }
     let json = alone.run(&["status", "--output", "json"]).await;
@@ -101,6 +109,7 @@ async fn names_are_resolved_by_the_node_and_unknown_ones_told() {
     let bob = SecretKey::from_seed([2; 32]).public();
     assert_eq!(alone.node().call::<Resolve>((), (), request("bob")).await.unwrap().key, bob);
     assert_eq!(alone.node().call::<Resolve>((), (), request("eve")).await.unwrap_err().code, Code::BadKey);
+    alone.run(&["trace", "eve"]).await.assert_problem("BW-BAD-KEY", 2);
     alone.run(&["ping", "eve"]).await.assert_problem("BW-BAD-KEY", 2).assert_says("the petnames are bob");
     alone.run(&["connect", "eve:80"]).await.assert_problem("BW-BAD-KEY", 2);
     alone.run(&["ping", "bob", "--policy", "avoid=eve"]).await.assert_problem("BW-BAD-KEY", 2);
@@ -150,9 +159,11 @@ async fn commands_that_go_on_tell_where_they_serve_and_end_by_interruption_with_
     let alone = Alone::start().await;
     let socket = alone.socket();
     let socket = socket.to_str().unwrap();
-    let commands: [(&[&str], &str, String); 3] = [
+    let commands: [(&[&str], &str, String); 5] = [
         (&["proxy", "--socks", "127.0.0.1:0"], "socks", "127.0.0.1:".to_owned()),
         (&["connect", "bob:80"], "local", "127.0.0.1:".to_owned()),
+        (&["connect", "bob:80", "--udp"], "local", "127.0.0.1:".to_owned()),
+        (&["expose", "53", "--udp"], "connect", format!("byway connect {}:53 --udp", alone.key)),
         (
             &["expose", "3000", "--as", "80"],
             "connect",

@@ -18,8 +18,9 @@ use serde_json::Value;
 use tempfile::tempdir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy, split},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpStream, UdpSocket},
     task::{JoinHandle, block_in_place},
+    time::timeout,
 };
 use tokio_socks::tcp::Socks5Stream;
 
@@ -138,6 +139,39 @@ async fn local_echo() -> SocketAddr {
     address
 }
 
+async fn local_udp_echo() -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut buffer = vec![0; 65_536];
+        loop {
+            let (length, from) = socket.recv_from(&mut buffer).await.unwrap();
+            socket.send_to(&buffer[..length], from).await.unwrap();
+        }
+    });
+    address
+}
+
+/// A new client of a local UDP port sends each datagram until it comes back: any may be lost.
+async fn assert_echoes_datagrams(local: SocketAddr) {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    socket.connect(local).await.unwrap();
+    let mut back = vec![0; 65_536];
+    for length in [0, 1, 1_000] {
+        let datagram = bytes(length);
+        let exchange = async {
+            loop {
+                socket.send(&datagram).await.unwrap();
+                let received = timeout(Duration::from_millis(100), socket.recv(&mut back)).await;
+                if received.is_ok_and(|length| back[..length.unwrap()] == datagram) {
+                    return;
+                }
+            }
+        };
+        timeout(START, exchange).await.unwrap();
+    }
+}
+
 async fn assert_echoes(stream: TcpStream) {
     let data = bytes(1_000_000);
     let (mut read, mut write) = split(stream);
@@ -180,12 +214,30 @@ async fn what_one_node_exposes_another_reaches_by_connect_and_by_proxy() {
     let nobody = Socks5Stream::connect(proxy, ("bob.byway", 81)).await.unwrap_err();
     assert!(matches!(nobody, tokio_socks::Error::ConnectionRefused), "{nobody}");
 
+    let app = local_udp_echo().await;
+    let exposed = bob.begin(&["expose", "5353", "--udp", "--to", &app.to_string()]);
+    assert!(exposed["connect"].as_str().unwrap().ends_with(" --udp"), "{exposed}");
+    let connected = alice.begin(&["connect", "bob:5353", "--udp"]);
+    let local: SocketAddr = connected["local"].as_str().unwrap().parse().unwrap();
+    for _ in 0..3 {
+        assert_echoes_datagrams(local).await;
+    }
+
     let ping = alice.run(&["ping", "bob", "--count", "2"]);
     assert_eq!(ping["rtt_us"].as_array().unwrap().len(), 2);
     assert_eq!(ping["routes"][0]["hops"][0]["name"], "bob");
     let transport = ping["routes"][0]["hops"][0]["transport"].as_str().unwrap();
     let exactly = alice.run(&["ping", "bob", "--count", "1", "--path", transport]);
     assert_eq!(exactly["routes"][0]["hops"][0]["transport"], transport);
+    let socket = alice.socket();
+    let args = ["--socket", socket.to_str().unwrap(), "--output", "json", "trace", "bob"];
+    let trace = block_in_place(|| run(&alice.home, &args)).json();
+    assert_eq!((&trace["whole"], &trace["in_use"]), (&true.into(), &true.into()), "{trace}");
+    assert_eq!(
+        (&trace["hops"][0]["name"], &trace["hops"][0]["answered"]),
+        (&"bob".into(), &4.into()),
+        "{trace}"
+    );
     assert!(alice.run(&["routes"])["sessions"].as_array().unwrap().len() > 1);
 
     alice.stop().await;

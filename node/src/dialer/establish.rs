@@ -36,7 +36,7 @@ pub struct HopInfo {
 pub struct RouteInfo {
     /// The route.
     pub route: RouteId,
-    /// It carries the session now.
+    /// It carries the session now, alone or with others.
     pub active: bool,
     /// Round-trip time from end to end, once measured.
     pub rtt: Option<Duration>,
@@ -58,7 +58,7 @@ impl Established {
 }
 
 impl Kept {
-    /// The session's routes, the active one first.
+    /// The session's routes, the active ones first.
     pub(crate) fn routes(&self) -> Vec<RouteInfo> {
         let routes = self.routes.lock();
         let info = |view: byway_routing::MemberView| {
@@ -73,7 +73,7 @@ impl Dialer {
     pub(super) async fn begin(&self, to: OverlayAddress, choice: PathChoice) -> Result<Arc<Kept>, Problem> {
         let parts = &self.inner.parts;
         let paths = self.first_paths(to.key, &choice).await?;
-        let Some((port, group)) = parts.groups.begin() else {
+        let Some((port, group)) = parts.groups.begin(choice.routes_active()) else {
             return Err(Problem::new(
                 Code::Limit,
                 "cannot begin a session",
@@ -156,7 +156,7 @@ impl Dialer {
         });
         match installed {
             Ok(key) => {
-                parts.groups.attach(group, route, key);
+                parts.groups.attach(group, route, key, hops.len());
                 group.probe();
                 Ok((route, Established { hops: path.hops.iter().map(HopInfo::from).collect() }))
             }
@@ -172,7 +172,11 @@ impl Dialer {
     }
 
     /// The paths to begin with, best first.
-    async fn first_paths(&self, to: PublicKey, choice: &PathChoice) -> Result<Vec<PathView>, Problem> {
+    pub(super) async fn first_paths(
+        &self,
+        to: PublicKey,
+        choice: &PathChoice,
+    ) -> Result<Vec<PathView>, Problem> {
         match &choice.exact {
             Some(transports) => Ok(vec![self.inner.parts.paths.exact(to, transports).await?]),
             None => self.further_paths(to, choice).await,
@@ -216,15 +220,10 @@ impl Dialer {
 }
 
 /// Another path may do better, unless the destination itself or the right to ask is what fails.
-fn is_worth_another_path(code: Code) -> bool {
+pub(super) fn is_worth_another_path(code: Code) -> bool {
     !matches!(
         code,
-        Code::NoListener
-            | Code::Denied
-            | Code::BadSignature
-            | Code::ClockSkew
-            | Code::SetupUnreachable
-            | Code::Limit
+        Code::NoListener | Code::Denied | Code::BadSignature | Code::ClockSkew | Code::SetupUnreachable
     )
 }
 

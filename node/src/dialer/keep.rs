@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeSet,
+    future::pending,
+    pin::Pin,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -9,93 +11,77 @@ use std::{
 use byway_api::route_finder::PathView;
 use byway_base::{PublicKey, TransportId, limits::ROUTE_PROBE_INTERVAL};
 use byway_net::Backoff;
-use byway_routing::GroupEvent;
-use byway_wire::Reason;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::{Dialer, Inner, Kept};
-use crate::events::NodeEvent;
 
 /// A session without streams for this long is closed.
 const UNUSED: Duration = Duration::from_secs(60);
+/// How often a session without routes is looked at.
+const LOOK: Duration = ROUTE_PROBE_INTERVAL;
 
 /// Runs until the session is over. Holds the dialer only while it works, so that a stopped node is let go.
 pub(super) async fn keep(dialer: Weak<Inner>, stop: CancellationToken, kept: Arc<Kept>) {
+    let group = &kept.session.group;
+    let wanted = kept.choice.routes_wanted();
     let mut backoff = Backoff::default();
     let mut used = Instant::now();
     let mut retry = Instant::now();
-    let mut probe = Instant::now() + ROUTE_PROBE_INTERVAL;
+    let mut adding: Option<Adding> = None;
     loop {
         let Some(inner) = dialer.upgrade() else { return };
         let dialer = Dialer { inner };
-        dialer.handle_group_events(&kept);
-        if !kept.session.is_alive() || used.elapsed() >= UNUSED {
+        group.probe();
+        dialer.tell(&kept);
+        if kept.session.users() > 0 {
+            used = Instant::now();
+        }
+        let over = !kept.session.is_alive() || used.elapsed() >= UNUSED;
+        if over && adding.is_none() {
             kept.session.close().await;
             dialer.forget(&kept);
             return;
         }
-        if kept.session.users() > 0 {
-            used = Instant::now();
-        }
-        let wanted = kept.routes_wanted();
-        if kept.session.group.len() < wanted && Instant::now() >= retry {
-            match dialer.add_route(&kept).await {
-                true => backoff.reset(),
-                false => retry = Instant::now() + backoff.next(rand::random()),
-            }
+        let missing = !over && adding.is_none() && group.missing(wanted) > 0;
+        if missing && Instant::now() >= retry {
+            adding = Some(Box::pin(add_route(dialer, kept.clone())));
             continue;
         }
-        if Instant::now() >= probe {
-            kept.session.group.probe();
-            probe = Instant::now() + ROUTE_PROBE_INTERVAL;
-        }
         drop(dialer);
-        let next = if kept.session.group.len() < wanted { retry.min(probe) } else { probe };
+        group.rest();
+        let next = Instant::now() + group.timeout().unwrap_or(LOOK);
+        let next = if missing { retry.min(next) } else { next };
         tokio::select! {
             () = sleep_until(next) => {}
-            () = kept.session.group.changed() => {}
-            () = kept.session.closed() => {}
-            () = stop.cancelled() => return,
+            () = group.changed() => {}
+            () = kept.session.closed(), if !over => {}
+            added = installed(&mut adding) => match added {
+                true => backoff.reset(),
+                false => retry = Instant::now() + backoff.next(rand::random()),
+            },
+            () = stop.cancelled(), if adding.is_none() => return,
         }
     }
 }
 
-impl Kept {
-    fn routes_wanted(&self) -> usize {
-        self.choice.policy().ok().flatten().map_or(1, |policy| policy.routes_wanted())
-    }
+/// Has a route installed meanwhile; true if it was. Never abandoned half-way, so that nothing is left behind.
+type Adding = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+/// Waits until the route under way is installed or refused; forever if there is none. Cancel safe.
+async fn installed(adding: &mut Option<Adding>) -> bool {
+    let Some(future) = adding else { return pending().await };
+    let added = future.await;
+    *adding = None;
+    added
+}
+
+async fn add_route(dialer: Dialer, kept: Arc<Kept>) -> bool {
+    dialer.add_route(&kept).await
 }
 
 impl Dialer {
-    fn handle_group_events(&self, kept: &Kept) {
-        while let Some(event) = kept.session.group.pop_event() {
-            match event {
-                GroupEvent::Switched { from, to, reason } => {
-                    if let Some(reason) = reason {
-                        info!(peer = %kept.session.to.key.short(), ?from, ?to, %reason, "route switched");
-                    }
-                    self.inner.parts.events.publish(NodeEvent::RouteSwitched {
-                        peer: kept.session.to,
-                        from,
-                        to,
-                        reason,
-                    });
-                }
-                GroupEvent::Broken { reason } => {
-                    info!(peer = %kept.session.to.key.short(), %reason, "no route left");
-                    self.inner.parts.events.publish(NodeEvent::RouteLost { peer: kept.session.to, reason });
-                }
-                GroupEvent::Silent { route } => {
-                    self.inner.parts.dataplane.remove_route(&route, Reason::Silent);
-                }
-            }
-        }
-        let live: BTreeSet<_> = kept.session.group.view().into_iter().map(|view| view.route).collect();
-        kept.routes.lock().retain(|route, _| live.contains(route));
-    }
-
     /// Installs one more route, over a path that shares no intermediate with those in use if there is one. A session
     /// without any route takes whatever path there is.
     async fn add_route(&self, kept: &Kept) -> bool {

@@ -9,8 +9,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{Api, streams};
-use crate::Node;
+use super::{Api, channels};
+use crate::{Datagrams, Node, OverlayStream};
 
 /// Who may use the node: its owner. An operator who wants a group to, changes the directory's mode and the socket's.
 const MODE: u32 = 0o600;
@@ -36,9 +36,11 @@ pub(crate) async fn serve(
     })?;
     let api = Api::new(node);
     let limits = Limits { timeout: REQUEST_TIMEOUT, ..Limits::default() };
-    // What becomes a stream may wait for as long as its caller does, so it stays outside of the server's timeout.
+    // What becomes a channel may wait for as long as its caller does, so it stays outside of the server's timeout.
     let endpoints = Server::<Local>::new(api.clone()).limits(limits).router(stop.clone());
-    let router = endpoints.merge(streams::router(api));
+    let router = endpoints
+        .merge(channels::router::<OverlayStream>(api.clone()))
+        .merge(channels::router::<Datagrams>(api));
     let path = path.to_owned();
     Ok(async move {
         if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await

@@ -1,7 +1,8 @@
 //! The node's values in the words of the local API.
 
 use byway_api::local::{
-    InstalledRouteView, LocalEvent, LocalTransport, MessagingView, SessionView, Status, StatusProblem,
+    ForwardingView, ForwardingVolume, InstalledRouteView, LocalEvent, LocalTransport, MessagingView,
+    RefusedView, SessionView, Status, StatusProblem,
 };
 use byway_base::Code;
 use byway_messaging_client::ServerState;
@@ -48,6 +49,7 @@ pub(super) fn installed(view: &byway_routing::RouteView) -> InstalledRouteView {
         role: role.to_owned(),
         forward_bytes: view.forward.bytes,
         backward_bytes: view.backward.bytes,
+        waiting_bytes: view.waiting as u64,
     }
 }
 
@@ -57,10 +59,20 @@ pub(super) fn event(event: NodeEvent) -> LocalEvent {
         NodeEvent::TransportDown { peer, kind, why } => {
             LocalEvent::TransportDown { peer, transport_type: kind, why }
         }
-        NodeEvent::RouteSwitched { peer, from, to, reason } => {
-            LocalEvent::RouteSwitched { peer, from, to, why: reason.map(|reason| reason.to_string()) }
+        NodeEvent::RouteSwitched { peer, from, to, reason, at } => {
+            LocalEvent::RouteSwitched { peer, from, to, why: reason.map(|reason| reason.to_string()), at }
         }
-        NodeEvent::RouteLost { peer, reason } => LocalEvent::RouteLost { peer, why: reason.to_string() },
+        NodeEvent::RouteJoined { peer, route } => LocalEvent::RouteJoined { peer, route },
+        NodeEvent::RouteLeft { peer, route, reason, at } => {
+            LocalEvent::RouteLeft { peer, route, why: reason.to_string(), at }
+        }
+        NodeEvent::SpareReady { peer, route } => LocalEvent::SpareReady { peer, route },
+        NodeEvent::SpareLost { peer, route, reason, at } => {
+            LocalEvent::SpareLost { peer, route, why: reason.to_string(), at }
+        }
+        NodeEvent::RouteLost { peer, reason, at } => {
+            LocalEvent::RouteLost { peer, why: reason.to_string(), at }
+        }
     }
 }
 
@@ -82,12 +94,41 @@ pub(super) fn status(api: &Api) -> Status {
         ready: problems.is_empty(),
         problems,
         messaging: messaging.collect(),
-        transit: node.config().transit,
+        transit: node.transit(),
+        forwarding: forwarding(node),
         listening: node.listening(),
+        listening_datagrams: node.listening_datagrams(),
         transports: node.transports().iter().map(|info| transport(info, node)).collect(),
         sessions: node.sessions().iter().map(|info| session(info, node)).collect(),
         rules: node.rules() as u64,
         forwarded_bytes: node.counters().forwarded_bytes,
+    }
+}
+
+fn forwarding(node: &Node) -> ForwardingView {
+    let limits = node.config().forwarding;
+    let refused = node.setup_counts();
+    let volume = node.volume().map(|volume| ForwardingVolume {
+        period: volume.period,
+        used_bytes: volume.used,
+        cap_bytes: volume.cap,
+    });
+    ForwardingView {
+        queued_bytes: node.queued() as u64,
+        memory_bytes: limits.memory as u64,
+        rate_bytes: limits.rate,
+        rate_per_peer_bytes: limits.rate_per_peer,
+        grants_delayed: node.counters().grants_delayed,
+        volume,
+        refused: RefusedView {
+            untrusted: refused.refused_untrusted,
+            node_quota: refused.refused_node_quota,
+            setup_node_quota: refused.refused_setup_node_quota,
+            peer_quota: refused.refused_peer_quota,
+            initiator_quota: refused.refused_initiator_quota,
+            transit: refused.refused_transit,
+            otherwise: refused.refused_otherwise,
+        },
     }
 }
 

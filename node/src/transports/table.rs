@@ -7,6 +7,8 @@ use byway_routing::TransportSlot;
 use byway_wire::SignedTransportEntry;
 use tokio_util::sync::CancellationToken;
 
+use super::Quality;
+
 /// A transport that is up.
 pub(crate) struct Live {
     /// The other edge.
@@ -19,6 +21,8 @@ pub(crate) struct Live {
     pub(crate) address: String,
     /// Whether this node opened it.
     pub(crate) dialled: bool,
+    /// What it loses and carries.
+    pub(crate) quality: Quality,
     /// Closes it.
     pub(crate) stop: CancellationToken,
 }

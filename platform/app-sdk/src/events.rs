@@ -1,13 +1,19 @@
-//! What happens at the node, as it happens.
+//! What a node tells bit by bit.
+
+use std::marker::PhantomData;
 
 use byway_api::{
     Endpoint,
-    local::{LocalEvent, WatchEvents},
+    local::{LocalEvent, TraceEvent, TraceRequest, TraceRoute, WatchEvents},
 };
-use byway_base::{Code, Problem, limits::STREAM_KEEPALIVE};
+use byway_base::{
+    Code, Problem,
+    limits::{DIAL_TIMEOUT, STREAM_KEEPALIVE},
+};
 use http::{Response, header::ACCEPT};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use crate::{
@@ -18,12 +24,13 @@ use crate::{
     sse::{Decoder, Unreadable},
 };
 
-/// The events of a node from the moment on at which it was asked.
+/// What a node tells from the moment on at which it was asked: what happens at it, unless `T` is something else.
 #[derive(Debug)]
-pub struct Events {
+pub struct Events<T = LocalEvent> {
     body: Incoming,
     decoder: Decoder,
     _driver: Driver,
+    _item: PhantomData<fn() -> T>,
 }
 
 impl LocalNode {
@@ -32,21 +39,38 @@ impl LocalNode {
     /// # Errors
     /// As [`Self::call`].
     pub async fn events(&self) -> Result<Events, Problem> {
-        let request =
-            request(WatchEvents::METHOD.as_str(), WatchEvents::PATH).header(ACCEPT, "text/event-stream");
-        let request = finish(request, &())?;
+        self.watch::<WatchEvents>(&()).await
+    }
+
+    /// Measures a route to a node hop by hop: the route first, then each hop, last the verdict.
+    ///
+    /// # Errors
+    /// The node's reason: no such route, or why none could be set up. Else as [`Self::call`]; the deadline is at least
+    /// that of a dial and a little more.
+    ///
+    /// # Cancel safety
+    /// Dropping the future, or the events, ends the trace.
+    pub async fn trace(&self, request: &TraceRequest) -> Result<Events<TraceEvent>, Problem> {
+        let patient = self.clone().with_deadline(self.deadline().max(DIAL_TIMEOUT + DIAL_TIMEOUT / 2));
+        patient.watch::<TraceRoute>(request).await
+    }
+
+    async fn watch<E: Endpoint>(&self, body: &E::Request) -> Result<Events<E::Reply>, Problem> {
+        let request = request(E::METHOD.as_str(), E::PATH).header(ACCEPT, "text/event-stream");
+        let request = finish(request, body)?;
         let exchange = async {
             let (response, driver) = connection::exchange(self.socket(), request).await?;
             Ok((reply::successful(response).await?, driver))
         };
         let (response, driver): (Response<Incoming>, _) = self.in_time(exchange).await?;
-        Ok(Events { body: response.into_body(), decoder: Decoder::default(), _driver: driver })
+        let (body, decoder) = (response.into_body(), Decoder::default());
+        Ok(Events { body, decoder, _driver: driver, _item: PhantomData })
     }
 }
 
-impl Events {
-    /// The next event; `None` when the node ends the stream, as it does when it stops. A reader that is too slow gets
-    /// [`LocalEvent::Missed`].
+impl<T: DeserializeOwned> Events<T> {
+    /// The next event; `None` when the node ends the stream, as it does when there is no more to tell or it stops. A
+    /// reader that is too slow gets [`LocalEvent::Missed`].
     ///
     /// # Errors
     /// [`Code::Timeout`] if the node has gone silent, [`Code::NodeUnreachable`] if it died, [`Code::Protocol`] if it
@@ -54,7 +78,7 @@ impl Events {
     ///
     /// # Cancel safety
     /// No event is lost if the future is dropped.
-    pub async fn next(&mut self) -> Result<Option<LocalEvent>, Problem> {
+    pub async fn next(&mut self) -> Result<Option<T>, Problem> {
         loop {
             if let Some(event) = self.decoder.next().map_err(|Unreadable| unreadable())? {
                 return if event.kind == "item" {

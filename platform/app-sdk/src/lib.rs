@@ -1,7 +1,8 @@
 //! How a program listens and dials through a node.
 //!
 //! A node serves its local API, HTTP and JSON, on a unix socket (see [`byway_api::local`]). [`LocalNode`] calls it;
-//! [`LocalNode::dial`] and [`LocalNode::listen`] give byte streams to and from apps anywhere on the overlay.
+//! [`LocalNode::dial`] and [`LocalNode::listen`] give byte streams to and from apps anywhere on the overlay;
+//! [`LocalNode::dial_datagrams`] and [`LocalNode::listen_datagrams`] give [`Datagrams`].
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,7 +22,9 @@
 #![warn(missing_docs)]
 
 mod call;
+mod channel;
 mod connection;
+mod datagrams;
 mod dial;
 mod events;
 mod listener;
@@ -31,6 +34,8 @@ mod sse;
 mod stream;
 mod target;
 
+pub use channel::Channel;
+pub use datagrams::Datagrams;
 pub use events::Events;
 pub use listener::Listener;
 pub use node::LocalNode;

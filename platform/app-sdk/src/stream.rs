@@ -7,7 +7,6 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use byway_api::local::STREAM_PROTOCOL;
 use byway_base::Problem;
 use http::{HeaderMap, Response, StatusCode, header::UPGRADE};
 use hyper::body::Incoming;
@@ -33,13 +32,16 @@ pub struct Stream {
 
 impl Stream {
     /// The stream that the connection of `response` has become, and the head that came with it.
-    pub(crate) async fn upgraded(response: Response<Incoming>) -> Result<(Self, HeaderMap), Problem> {
+    pub(crate) async fn upgraded(
+        response: Response<Incoming>,
+        protocol: &str,
+    ) -> Result<(Self, HeaderMap), Problem> {
         let response = reply::successful(response).await?;
         let headers = response.headers().clone();
         let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS
-            && headers.get(UPGRADE).is_some_and(|protocol| protocol == STREAM_PROTOCOL);
+            && headers.get(UPGRADE).is_some_and(|switched| switched == protocol);
         if !switched {
-            return Err(reply::foreign(format!("it did not switch to `{STREAM_PROTOCOL}`")));
+            return Err(reply::foreign(format!("it did not switch to `{protocol}`")));
         }
         let upgraded = hyper::upgrade::on(response).await.map_err(|error| connection::broke(&error))?;
         let parts = upgraded.downcast::<TokioIo<UnixStream>>();

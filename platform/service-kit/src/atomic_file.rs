@@ -22,8 +22,11 @@ pub(crate) fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Puts `bytes` at `path`, in place of what is there.
-pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+/// Puts `bytes` at `path`, with these permissions, in place of what is there. Blocks until they are on the disk.
+///
+/// # Errors
+/// Whatever the file system says; what was there is there still.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let temporary = Temporary::write(path, bytes, mode)?;
     fs::rename(&temporary.0, path)?;
     sync_directory(path)

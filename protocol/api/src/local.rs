@@ -1,11 +1,16 @@
 //! A node's local API, for the apps and people of its own machine: HTTP and JSON on a unix socket.
 //!
 //! Whoever may open the socket may use it; its file mode decides. Streams are not endpoints of this list: `POST
-//! /v1/dial` and `POST /v1/accept/{port}` upgrade the connection to a raw byte stream, see [`DialRequest`].
+//! /v1/dial` and `POST /v1/accept/{port}` upgrade the connection to a raw byte stream, see [`DialRequest`]; datagrams come
+//! in frames, see [`DatagramFrame`].
+
+mod datagrams;
 
 use byway_base::{Code, OverlayAddress, Port, PublicKey, RouteId, TransportId, TransportType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use datagrams::{BadFrame, DATAGRAM_PROTOCOL, DatagramFrame, FRAME_LENGTH, FRAME_MAX};
 
 use crate::{
     route_finder::{FindReply, PathView},
@@ -28,6 +33,9 @@ service! {
         ListRoutes: GET "/v1/routes", open, reply LocalRoutes, codes [];
         /// Sends small messages to a node and back.
         SendPing: POST "/v1/ping", open, body PingRequest, reply PingReply, codes [NoPath, BadKey, BadPolicy, Timeout];
+        /// Measures a route to a node hop by hop, as it goes. The first event tells the route, the last one the verdict.
+        TraceRoute: POST "/v1/trace", open, body TraceRequest, stream TraceEvent,
+            codes [NoPath, BadKey, BadPolicy, BadAddress, NotFound, RouteLost, Limit, Timeout];
         /// Candidate paths to a node.
         ShowPaths: POST "/v1/paths", open, body PathsRequest, reply FindReply, codes [NoPath, BadKey, BadPolicy];
         /// The key that a name, a prefix or another form of a key stands for.
@@ -71,10 +79,15 @@ pub struct Status {
     pub problems: Vec<StatusProblem>,
     /// Messaging servers.
     pub messaging: Vec<MessagingView>,
-    /// Whether it forwards for others.
+    /// Whether it forwards for others at present.
     pub transit: bool,
+    /// What forwarding may use, what it uses, and what was refused.
+    pub forwarding: ForwardingView,
     /// Ports with an app.
     pub listening: Vec<Port>,
+    /// Ports with an app that takes datagrams.
+    #[serde(default)]
+    pub listening_datagrams: Vec<Port>,
     /// Transports that are up.
     pub transports: Vec<LocalTransport>,
     /// Sessions that it began.
@@ -83,6 +96,58 @@ pub struct Status {
     pub rules: u64,
     /// Payload bytes forwarded for others.
     pub forwarded_bytes: u64,
+}
+
+/// What forwarding may use, what it uses, and what was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ForwardingView {
+    /// Bytes that wait in queues.
+    pub queued_bytes: u64,
+    /// Bytes that may.
+    pub memory_bytes: u64,
+    /// Bytes per second that it carries for others in all; absent: no cap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_bytes: Option<u64>,
+    /// Bytes per second that it carries for others from one neighbour; absent: no cap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_per_peer_bytes: Option<u64>,
+    /// Grants that waited because of these rates.
+    pub grants_delayed: u64,
+    /// What it carries for others in a day or a month; absent: no cap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<ForwardingVolume>,
+    /// Routes that setup nodes asked for in vain.
+    pub refused: RefusedView,
+}
+
+/// What a node carries for others in a day or a month.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ForwardingVolume {
+    /// The present one in UTC: `2026-11-21`, or `2026-11`.
+    pub period: String,
+    /// Payload bytes carried in it.
+    pub used_bytes: u64,
+    /// Payload bytes that may be. Then transit is off until the period ends.
+    pub cap_bytes: u64,
+}
+
+/// Messages of setup nodes that a node refused since it started, by reason.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RefusedView {
+    /// The sender is no trusted setup node.
+    pub untrusted: u64,
+    /// The node holds as many rules as it may.
+    pub node_quota: u64,
+    /// A setup node holds as many rules as one may.
+    pub setup_node_quota: u64,
+    /// As many routes come from a neighbour as from one may.
+    pub peer_quota: u64,
+    /// A source has as many routes as one may.
+    pub initiator_quota: u64,
+    /// The node does not forward for others.
+    pub transit: u64,
+    /// Anything else.
+    pub otherwise: u64,
 }
 
 /// Something that the node lacks.
@@ -184,7 +249,7 @@ pub struct SessionView {
     pub streams: u64,
     /// Round-trip time from end to end.
     pub rtt_us: u64,
-    /// Its routes, the active one first.
+    /// Its routes, the active ones first.
     pub routes: Vec<RouteView>,
 }
 
@@ -193,7 +258,7 @@ pub struct SessionView {
 pub struct RouteView {
     /// The route.
     pub route: RouteId,
-    /// Whether it carries the session; else it is a spare.
+    /// Whether it carries the session, alone or with others; else it is a spare.
     pub active: bool,
     /// Round-trip time from end to end, once measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -230,6 +295,8 @@ pub struct InstalledRouteView {
     pub forward_bytes: u64,
     /// Payload bytes from destination to source.
     pub backward_bytes: u64,
+    /// Bytes that wait here, in both directions.
+    pub waiting_bytes: u64,
 }
 
 /// Asks for a ping.
@@ -258,6 +325,88 @@ pub struct PingReply {
     pub rtt_us: Vec<u64>,
     /// The routes of the session, the active one first.
     pub routes: Vec<RouteView>,
+}
+
+/// Asks for a trace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TraceRequest {
+    /// A key, petname or unique prefix.
+    pub peer: String,
+    /// How many answers each node is asked for; 4 if absent, at most 20.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
+    /// This route of a session; if absent, the one that carries a session, or a new one that is given up afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<RouteId>,
+    /// How the path was chosen or is to be, in the path language; keys may be petnames.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Exactly these transports first; with a policy too, that is for spares, without one there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<Vec<TransportId>>,
+}
+
+/// What a trace finds: the route, then each hop in order, then what it comes to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum TraceEvent {
+    /// The trace begins.
+    Began {
+        /// The node at the end.
+        peer: PublicKey,
+        /// The route.
+        route: RouteId,
+        /// Whether it carries a session; if not, it is there for the trace only.
+        in_use: bool,
+        /// Its path.
+        hops: Vec<RouteHop>,
+    },
+    /// All that will be known about one hop.
+    Hop(TraceHop),
+    /// The trace is over.
+    Ended(TraceVerdict),
+}
+
+/// What the node behind a hop answered. Times are from here to the node and back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TraceHop {
+    /// Which hop; the first is 1.
+    pub number: u8,
+    /// The node that it reaches.
+    pub to: PublicKey,
+    /// The petname of that node, if it has one here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The type of its transport.
+    #[serde(rename = "type")]
+    pub transport_type: TransportType,
+    /// How often the node was asked.
+    pub sent: u32,
+    /// How often it answered.
+    pub answered: u32,
+    /// Shortest round-trip time; absent without an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_us: Option<u64>,
+    /// Median round-trip time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub median_us: Option<u64>,
+    /// By how much the median is above that of the nearest node before it that answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added_us: Option<u64>,
+}
+
+/// What a trace comes to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TraceVerdict {
+    /// Whether the far end answered and the route is still there.
+    pub whole: bool,
+    /// The hop, the first being 1, behind which nobody answered, or whose transport was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken_hop: Option<u8>,
+    /// The same in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// Asks for paths.
@@ -329,6 +478,47 @@ pub enum LocalEvent {
         /// Why; absent for the first route.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
+        /// The node at which the route before broke, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<PublicKey>,
+    },
+    /// A striped session's packets go over one more route.
+    RouteJoined {
+        /// Where the session leads.
+        peer: OverlayAddress,
+        /// The route.
+        route: RouteId,
+    },
+    /// A striped session's packets go over one route less; there is no spare.
+    RouteLeft {
+        /// Where the session leads.
+        peer: OverlayAddress,
+        /// The route.
+        route: RouteId,
+        /// Why.
+        why: String,
+        /// The node at which it broke, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<PublicKey>,
+    },
+    /// A session has a spare.
+    SpareReady {
+        /// Where the session leads.
+        peer: OverlayAddress,
+        /// The spare.
+        route: RouteId,
+    },
+    /// A spare is gone; another is being sought.
+    SpareLost {
+        /// Where the session leads.
+        peer: OverlayAddress,
+        /// The spare.
+        route: RouteId,
+        /// Why.
+        why: String,
+        /// The node at which it broke, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<PublicKey>,
     },
     /// A session has no route left; others are being sought.
     RouteLost {
@@ -336,6 +526,9 @@ pub enum LocalEvent {
         peer: OverlayAddress,
         /// What ended the last one.
         why: String,
+        /// The node at which it broke, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<PublicKey>,
     },
     /// The reader was too slow, and events were dropped.
     Missed {

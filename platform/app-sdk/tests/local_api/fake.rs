@@ -19,8 +19,8 @@ use axum::{
 use byway_api::{
     ProblemDetails,
     local::{
-        DialRequest, FROM_HEADER, LocalEvent, ROUTES_HEADER, ResolveReply, ResolveRequest, RouteView,
-        STREAM_PROTOCOL,
+        DATAGRAM_PROTOCOL, DatagramFrame, DialRequest, FROM_HEADER, LocalEvent, ROUTES_HEADER, ResolveReply,
+        ResolveRequest, RouteView, STREAM_PROTOCOL,
     },
 };
 use byway_app_sdk::LocalNode;
@@ -51,6 +51,7 @@ struct Shared {
     nobody_comes: AtomicBool,
     held: AtomicBool,
     released: Notify,
+    go_on: Notify,
 }
 
 impl Drop for FakeNode {
@@ -70,12 +71,14 @@ impl FakeNode {
             nobody_comes: AtomicBool::new(false),
             held: AtomicBool::new(false),
             released: Notify::new(),
+            go_on: Notify::new(),
         });
         let router = Router::new()
             .route("/v1/status", get(async || "all is well"))
             .route("/v1/resolve", post(resolve))
             .route("/v1/events", get(watch))
             .route("/v1/dial", post(dial))
+            .route("/v1/datagrams/dial", post(dial_datagrams))
             .route("/v1/listen/80", post(listen))
             .route("/v1/accept/80", post(accept))
             .with_state(shared.clone());
@@ -100,6 +103,10 @@ impl FakeNode {
 
     pub(crate) fn nobody_comes_at_first(&self) {
         self.shared.nobody_comes.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.shared.go_on.notify_one();
     }
 
     pub(crate) async fn released(&self) {
@@ -154,7 +161,7 @@ async fn watch() -> Response {
 }
 
 async fn dial(mut request: Request) -> Response {
-    let upgrade = upgrade_of(&mut request);
+    let upgrade = upgrade_of(&mut request, STREAM_PROTOCOL);
     let body = axum::body::to_bytes(request.into_body(), 4096).await.unwrap();
     let wanted: DialRequest = serde_json::from_slice(&body).unwrap();
     if wanted.peer != "bob" {
@@ -168,21 +175,53 @@ async fn dial(mut request: Request) -> Response {
         write.write_all(b" goodbye").await.unwrap();
         write.shutdown().await.unwrap();
     });
-    switch(ROUTES_HEADER, &serde_json::to_string(&routes()).unwrap())
+    switch(STREAM_PROTOCOL, ROUTES_HEADER, &serde_json::to_string(&routes()).unwrap())
+}
+
+/// Sends back what it gets, with twice the size from then on; ends at a goodbye, and stands still when told to wait.
+async fn dial_datagrams(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
+    let upgrade = upgrade_of(&mut request, DATAGRAM_PROTOCOL);
+    let body = axum::body::to_bytes(request.into_body(), 4096).await.unwrap();
+    let wanted: DialRequest = serde_json::from_slice(&body).unwrap();
+    if wanted.peer != "bob" {
+        return refusal(nobody(&wanted.peer));
+    }
+    tokio::spawn(async move {
+        let mut stream = TokioIo::new(upgrade.await.unwrap());
+        let mut max = 1_000;
+        stream.write_all(&DatagramFrame::Maximum(max).to_bytes()).await.unwrap();
+        while let Ok(length) = stream.read_u16().await {
+            let mut frame = vec![0; length.into()];
+            stream.read_exact(&mut frame).await.unwrap();
+            let DatagramFrame::Datagram(datagram) = DatagramFrame::read(&frame).unwrap() else {
+                panic!("an app sends datagrams only");
+            };
+            match datagram {
+                b"goodbye" => return,
+                b"wait" => shared.go_on.notified().await,
+                datagram => {
+                    stream.write_all(&DatagramFrame::Datagram(datagram).to_bytes()).await.unwrap();
+                    max = (max * 2).min(4_000);
+                    stream.write_all(&DatagramFrame::Maximum(max).to_bytes()).await.unwrap();
+                }
+            }
+        }
+    });
+    switch(DATAGRAM_PROTOCOL, ROUTES_HEADER, &serde_json::to_string(&routes()).unwrap())
 }
 
 async fn listen(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
     if shared.held.swap(true, Ordering::SeqCst) {
         return refusal(Problem::new(Code::Conflict, "cannot listen", "another app does"));
     }
-    let upgrade = upgrade_of(&mut request);
+    let upgrade = upgrade_of(&mut request, STREAM_PROTOCOL);
     tokio::spawn(async move {
         let mut hold = TokioIo::new(upgrade.await.unwrap());
         assert_eq!(hold.read(&mut [0]).await.unwrap(), 0);
         shared.held.store(false, Ordering::SeqCst);
         shared.released.notify_one();
     });
-    switch("x-port", "80")
+    switch(STREAM_PROTOCOL, "x-port", "80")
 }
 
 async fn accept(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
@@ -190,22 +229,21 @@ async fn accept(State(shared): State<Arc<Shared>>, mut request: Request) -> Resp
         return refusal(Problem::new(Code::Timeout, "cannot answer the request", "it took too long"));
     }
     shared.accept_asked.notify_one();
-    let upgrade = upgrade_of(&mut request);
+    let upgrade = upgrade_of(&mut request, STREAM_PROTOCOL);
     let (from, mut stream) = shared.incoming.lock().await.recv().await.unwrap();
     tokio::spawn(async move {
         let mut local = TokioIo::new(upgrade.await.unwrap());
         let _ = copy_bidirectional(&mut local, &mut stream).await;
     });
-    switch(FROM_HEADER, &from.to_string())
+    switch(STREAM_PROTOCOL, FROM_HEADER, &from.to_string())
 }
 
-fn upgrade_of(request: &mut Request) -> OnUpgrade {
-    assert_eq!(request.headers()["upgrade"], STREAM_PROTOCOL);
+fn upgrade_of(request: &mut Request, protocol: &str) -> OnUpgrade {
+    assert_eq!(request.headers()["upgrade"], protocol);
     request.extensions_mut().remove::<OnUpgrade>().unwrap()
 }
 
-fn switch(name: &str, value: &str) -> Response {
-    let head =
-        Response::builder().status(101).header("connection", "upgrade").header("upgrade", STREAM_PROTOCOL);
+fn switch(protocol: &str, name: &str, value: &str) -> Response {
+    let head = Response::builder().status(101).header("connection", "upgrade").header("upgrade", protocol);
     head.header(name, value).body(Body::empty()).unwrap()
 }

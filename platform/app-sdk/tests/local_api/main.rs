@@ -8,7 +8,7 @@ use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use byway_api::local::{DialRequest, GetStatus, LocalEvent, Resolve, ResolveRequest};
 use byway_app_sdk::LocalNode;
-use byway_base::{Code, OverlayAddress, Port, SecretKey};
+use byway_base::{Code, DatagramError, OverlayAddress, Port, SecretKey};
 use fake::FakeNode;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -153,6 +153,47 @@ async fn a_port_that_is_taken_is_told_and_one_that_is_dropped_is_free_again() {
     drop(held);
     fake.released().await;
     fake.node().listen(Port(80)).await.unwrap();
+}
+
+#[tokio::test]
+async fn datagrams_go_both_ways_whole_and_the_maximum_is_kept_as_the_node_said_last() {
+    let fake = FakeNode::start();
+    let (channel, routes) = fake.node().dial_datagrams(to("bob", 53)).await.unwrap();
+    assert_eq!((routes, channel.max_size()), (fake::routes(), 1_000));
+    for datagram in [&b"hello"[..], b"", &[7; 1_000]] {
+        channel.send(datagram).await.unwrap();
+        assert_eq!(channel.recv().await.unwrap(), datagram);
+    }
+    // The small node carries twice as much after each datagram.
+    assert_eq!(channel.max_size(), 4_000);
+    assert_eq!(channel.send(&[0; 4_001]).await, Err(DatagramError::TooLarge { max: 4_000 }));
+    channel.send(b"goodbye").await.unwrap();
+    assert_eq!(channel.recv().await, None);
+    assert_eq!(fake.node().dial_datagrams(to("eve", 53)).await.unwrap_err(), fake::nobody("eve"));
+}
+
+#[tokio::test]
+async fn a_send_that_is_given_up_in_the_middle_spoils_no_later_datagram() {
+    let fake = FakeNode::start();
+    let (channel, _) = fake.node().dial_datagrams(to("bob", 53)).await.unwrap();
+    // The small node stands still until it is told to go on: its socket fills, and sending waits.
+    channel.send(b"wait").await.unwrap();
+    let mut sent = 0;
+    loop {
+        let mut given_up = pin!(channel.send(&[7; 1_000]));
+        if poll_fn(|cx| Poll::Ready(given_up.as_mut().poll(cx))).await.is_pending() {
+            break;
+        }
+        sent += 1;
+    }
+    fake.go_on();
+    for _ in 0..sent {
+        assert_eq!(channel.recv().await.unwrap(), [7; 1_000][..]);
+    }
+    let (end, last) = tokio::join!(channel.send(b"end"), channel.recv());
+    end.unwrap();
+    let rest = if last.as_deref() == Some(&[7; 1_000]) { channel.recv().await } else { last };
+    assert_eq!(rest.unwrap(), b"end"[..]);
 }
 
 #[tokio::test]
