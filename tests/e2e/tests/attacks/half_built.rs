@@ -10,7 +10,7 @@ use byway_testkit::wait::until;
 use byway_wire::{
     RouteRequest,
     route_request::path_digest,
-    setup::{NodeMessage, Reply, Role},
+    setup::{InitiatorTag, NodeMessage, Reply, Role},
 };
 use futures_util::future::join_all;
 
@@ -33,7 +33,12 @@ fn rules(nodes: &[Node]) -> Vec<usize> {
 async fn ghost(hand: &Hand, nodes: &[Node], number: u8, calls: usize) {
     let route = RouteId::from_bytes([number; 16]);
     let transport = |a: usize, b: usize| tcp_between(nodes[a].key(), nodes[b].key());
-    let reserve = |previous, next| NodeMessage::Reserve { route, previous: Some(previous), next };
+    let reserve = |previous, next| NodeMessage::Reserve {
+        route,
+        initiator: InitiatorTag::default(),
+        previous: Some(previous),
+        next,
+    };
     let install = |role| NodeMessage::Install { route, role };
     let request = RouteRequest {
         route,

@@ -6,6 +6,7 @@
 mod half_built;
 mod impersonation;
 mod labels;
+mod limits;
 mod malformed;
 mod plaintext;
 mod registration;
@@ -17,3 +18,4 @@ mod silence;
 mod stale;
 mod support;
 mod third_parties;
+mod traces;

@@ -22,7 +22,7 @@ use byway_wire::{
     Packet, Reason, TransportEntry, Wire, encode,
     link::{Offer, VERSION},
     messaging::Frame,
-    setup::{NodeMessage, Reply, decode_message, encode_message},
+    setup::{InitiatorTag, NodeMessage, Reply, decode_message, encode_message},
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -147,8 +147,12 @@ async fn garbage_on_setup_streams_is_answered_for_itself_by_nodes_and_setup_node
     let hand = Hand::start(&secret(240), &plane).await;
     let nodes = plane.row(&[1, 2], &[hand.key(), setup_node.key]).await;
     let transport = tcp_between(nodes[0].key(), nodes[1].key());
-    let reserve =
-        NodeMessage::Reserve { route: RouteId::from_bytes([1; 16]), previous: Some(transport), next: None };
+    let reserve = NodeMessage::Reserve {
+        route: RouteId::from_bytes([1; 16]),
+        initiator: InitiatorTag::default(),
+        previous: Some(transport),
+        next: None,
+    };
     let mut garbage = Garbage::new();
     for to in [nodes[1].key(), setup_node.key] {
         let connection = hand.connection(to).await;

@@ -4,7 +4,7 @@ use byway_base::{Code, RouteId, RoutingId};
 use byway_node::Node;
 use byway_setup::Quotas;
 use byway_testkit::wait::until;
-use byway_wire::setup::{NodeMessage, Reply, Role};
+use byway_wire::setup::{InitiatorTag, NodeMessage, Reply, Role};
 
 use crate::support::{Hand, PATIENCE, Plane, key, listed, secret, tcp_between, tcp_to};
 
@@ -28,6 +28,7 @@ fn reserve(route: u8) -> NodeMessage {
     let (previous, next) = (tcp_between(key(1), key(2)), tcp_between(key(2), key(3)));
     NodeMessage::Reserve {
         route: RouteId::from_bytes([route; 16]),
+        initiator: InitiatorTag::default(),
         previous: Some(previous),
         next: Some(next),
     }
@@ -71,7 +72,7 @@ async fn rules_from_a_key_that_is_no_trusted_setup_node_are_refused_and_counted(
 async fn a_trusted_setup_node_gets_no_rules_beyond_its_quota() {
     let plane = Plane::start().await;
     let greedy = Hand::start(&secret(240), &plane).await;
-    let quotas = Quotas { rules: 100, rules_per_setup_node: 10 };
+    let quotas = Quotas { rules: 100, rules_per_setup_node: 10, ..Quotas::default() };
     let [_first, middle, _last] = middle(&plane, &greedy, quotas).await;
     for route in 0..5 {
         assert!(matches!(greedy.call(middle.key(), reserve(route)).await, Reply::Reserved { .. }));
@@ -83,5 +84,5 @@ async fn a_trusted_setup_node_gets_no_rules_beyond_its_quota() {
         assert_eq!(code(&greedy.call(middle.key(), reserve(route)).await), Some(Code::Limit));
     }
     let counts = middle.setup_counts();
-    assert_eq!((counts.refused_over_quota, counts.rules, middle.rules()), (20, 10, 0));
+    assert_eq!((counts.refused_setup_node_quota, counts.rules, middle.rules()), (20, 10, 0));
 }

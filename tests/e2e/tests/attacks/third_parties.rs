@@ -6,7 +6,7 @@ use byway_node::{Node, PathChoice};
 use byway_wire::{
     Hop, RouteRequest, SignedRouteRequest,
     route_request::path_digest,
-    setup::{NodeMessage, Reply, Role},
+    setup::{InitiatorTag, NodeMessage, Reply, Role},
 };
 
 use crate::support::{Hand, Plane, key, secret, tcp_between};
@@ -95,7 +95,12 @@ async fn the_ends_refuse_what_a_trusted_but_malicious_setup_node_makes_up() {
     let transport = hops[0].transport;
     let as_destination = async |route: u8, request: SignedRouteRequest| {
         let route = RouteId::from_bytes([route; 16]);
-        let reserve = NodeMessage::Reserve { route, previous: Some(transport), next: None };
+        let reserve = NodeMessage::Reserve {
+            route,
+            initiator: InitiatorTag::default(),
+            previous: Some(transport),
+            next: None,
+        };
         let reply = malicious.call(destination.key(), reserve).await;
         assert!(matches!(reply, Reply::Reserved { .. }), "{reply:?}");
         let role = Role::Destination { request, backward: RoutingId(7) };
@@ -115,7 +120,12 @@ async fn the_ends_refuse_what_a_trusted_but_malicious_setup_node_makes_up() {
 
     // Nor does the source carry a route that it did not ask for.
     let route = RouteId::from_bytes([7; 16]);
-    let reserve = NodeMessage::Reserve { route, previous: None, next: Some(transport) };
+    let reserve = NodeMessage::Reserve {
+        route,
+        initiator: InitiatorTag::default(),
+        previous: None,
+        next: Some(transport),
+    };
     assert_eq!(code(&malicious.call(source.key(), reserve).await), Some(Code::Denied));
     no_rules(&nodes);
 }

@@ -13,7 +13,7 @@ use byway_node::Node;
 use byway_wire::{
     Hop, Kind, Packet, RouteRequest,
     route_request::path_digest,
-    setup::{NodeMessage, Reply, Role},
+    setup::{InitiatorTag, NodeMessage, Reply, Role},
 };
 use tokio::time::timeout;
 
@@ -35,7 +35,12 @@ async fn route_to(hand: &Hand, destination: &Node, link: &HandLink) -> RoutingId
         expires: unix_now().plus(ROUTE_REQUEST_TTL),
     };
     let request = request.sign(&secret(66));
-    let reserve = NodeMessage::Reserve { route, previous: Some(link.transport()), next: None };
+    let reserve = NodeMessage::Reserve {
+        route,
+        initiator: InitiatorTag::default(),
+        previous: Some(link.transport()),
+        next: None,
+    };
     let Reply::Reserved { forward: Some(label), .. } = hand.call(destination.key(), reserve).await else {
         panic!("nothing is reserved")
     };

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use byway_base::{Moment, PublicKey, RoutingId, SecretKey, limits::SETUP_MESSAGE_MAX};
 use byway_clock::unix_now;
 use byway_messaging_client::{ALPN_SETUP, Accepted, Config, HttpDirectory, MessagingClient, PeerConnections};
-use byway_setup::{Action, Saga};
+use byway_setup::{Action, Initiators, Saga};
 use byway_testkit::wait::until;
 use byway_wire::{
     Hop, SignedRouteRequest, Wire,
@@ -99,7 +99,8 @@ impl Hand {
     pub(crate) async fn set_up(&self, asked: &Asked, calls: usize) -> HandedOut {
         let now = || Moment::from_origin(self.origin.elapsed());
         let (request, caller) = (asked.request.clone(), asked.caller);
-        let mut saga = Saga::new(now(), unix_now(), request, &asked.hops, caller);
+        let initiators = Initiators::new([0; 32]);
+        let mut saga = Saga::new(now(), unix_now(), request, &asked.hops, caller, &initiators);
         let mut labels = HandedOut::new();
         for _ in 0..calls {
             let Some(Action::Call { call, node, message }) = saga.poll_action() else { break };
