@@ -80,6 +80,7 @@ pub(crate) const STEPS: &[Step] = &[
     step("curl http://127.0.0.1:8081/", Deed::Ends(Who::Alice, &[PAGE])),
     step("byway proxy --socks 127.0.0.1:1080", Deed::GoesOn(Who::Alice, "socks5h://127.0.0.1:1080")),
     step("curl -x socks5h://127.0.0.1:1080 http://bob.byway/", Deed::Ends(Who::Alice, &[PAGE])),
+    step("byway trace bob", Deed::Ends(Who::Alice, &["bob", "whole: the far end answers"])),
     step("byway ping bob --policy 'hops>=2 via=n1 types=!messaging prefer=latency'",
         Deed::Ends(Who::Alice, &["active  n1 (tcp"])),
     step("byway ping bob --policy 'avoid=n1 disjoint=1'", Deed::Ends(Who::Alice, &["active  bob (messaging"])),
