@@ -126,3 +126,27 @@ fn end(world: &mut World) -> Result<(), Breach> {
     world.run(2 * RESERVATION_LEASE + Duration::from_secs(10))?;
     world.check_empty()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    fn scenario(run: fn(u64) -> Result<Summary, Breach>) -> Scenario {
+        Scenario { name: "made-up", about: "", run }
+    }
+
+    #[test]
+    fn two_runs_of_one_seed_that_differ_are_found() {
+        static RUNS: AtomicU64 = AtomicU64::new(0);
+        let differs = scenario(|seed| setup::run(seed + RUNS.fetch_add(1, Ordering::Relaxed)));
+        assert!(matches!(differs.run_twice(1), Err(Breach::Nondeterministic(..))));
+    }
+
+    #[test]
+    fn a_core_that_panics_is_found_and_its_words_are_kept() {
+        let panics = scenario(|seed| panic!("seed {seed} is not for me"));
+        assert_eq!(panics.run_twice(7), Err(Breach::Panic("seed 7 is not for me".to_owned())));
+    }
+}

@@ -161,3 +161,6 @@ impl World {
         holder.map_or(Ok(()), |holder| Err(leftover(holder)))
     }
 }
+
+#[cfg(test)]
+mod tests;
