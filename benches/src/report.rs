@@ -77,7 +77,7 @@ pub(crate) fn print(lines: &[String], value: Value, options: Options) -> Result<
     print_under(&conditions(options), lines, value, options.json)
 }
 
-/// As [`print`], with other conditions.
+/// As [`print()`], with other conditions.
 pub(crate) fn print_under(conditions: &str, lines: &[String], mut value: Value, json: bool) -> Result<()> {
     let text = if json {
         value["version"] = json!(1);
