@@ -1,7 +1,8 @@
 //! A route group as the path under a session: packets go out on the active routes and come in from all.
 
+mod inbox;
+
 use std::{
-    collections::VecDeque,
     net::SocketAddr,
     sync::{
         Arc,
@@ -21,6 +22,8 @@ use tokio::sync::Notify;
 
 use crate::dataplane::{Dataplane, RouteWakers, Wakes};
 
+pub(crate) use inbox::Inbox;
+
 /// Memory that a group takes at once for the packets that it sends, bytes, once it sent [`MANY`]. Before, packet by
 /// packet.
 const ARENA: usize = 16 * SESSION_MTU;
@@ -28,9 +31,6 @@ const ARENA: usize = 16 * SESSION_MTU;
 const MANY: usize = 4 * ARENA;
 /// A group that took no memory for this long gives back what it has, and begins small.
 const REST: Duration = Duration::from_secs(5);
-/// Packets taken from a route at once.
-const RECEIVE_BATCH: usize = 32;
-
 /// Packets that are handed over one by one.
 const FEW: usize = 4;
 
@@ -41,7 +41,7 @@ pub(crate) struct Group {
     wakers: Arc<RouteWakers>,
     routes: Mutex<RouteGroup>,
     sending: Mutex<Sending>,
-    receiving: Mutex<Receiving>,
+    receiving: Mutex<Inbox>,
     /// The session is over: what it still sends is dropped.
     closed: AtomicBool,
     /// Something happened that whoever keeps the group should look at.
@@ -55,14 +55,6 @@ struct Sending {
     sent: usize,
     /// When memory was taken last.
     taken_at: Moment,
-    wakes: Wakes,
-}
-
-#[derive(Debug, Default)]
-struct Receiving {
-    packets: VecDeque<Bytes>,
-    batch: Vec<Bytes>,
-    keys: Vec<RouteKey>,
     wakes: Wakes,
 }
 
@@ -119,11 +111,6 @@ impl Group {
     /// The route that carries the session; the first one of several.
     pub(crate) fn active(&self) -> Option<RouteKey> {
         self.routes.lock().active()
-    }
-
-    /// Adds the keys of all routes to `keys`.
-    pub(crate) fn keys(&self, keys: &mut Vec<RouteKey>) {
-        keys.extend(self.routes.lock().keys());
     }
 
     /// Packets came over a route, so many bytes of them.
@@ -241,24 +228,9 @@ impl VirtualPath for Group {
                 return Poll::Ready(());
             }
             self.wakers.readable.register(cx.waker());
-            self.take_received(&mut receiving);
+            receiving.fetch(self, Dataplane::receive);
             if receiving.packets.is_empty() {
                 return Poll::Pending;
-            }
-        }
-    }
-}
-
-impl Group {
-    fn take_received(&self, receiving: &mut Receiving) {
-        let Receiving { packets, batch, keys, wakes } = receiving;
-        keys.extend(self.routes.lock().keys());
-        for key in keys.drain(..) {
-            self.dataplane.receive(key, RECEIVE_BATCH, batch, wakes);
-            if !batch.is_empty() {
-                let bytes = batch.iter().map(Bytes::len).sum();
-                self.received(key, bytes);
-                packets.extend(batch.drain(..));
             }
         }
     }

@@ -10,31 +10,19 @@ use std::{
 
 use bytes::Bytes;
 use byway_net::virtual_path::{PathFull, RecvBatch, VirtualPath};
-use byway_routing::RouteKey;
 use parking_lot::Mutex;
 
 use crate::{
-    dataplane::Wakes,
-    group::{Group, PEER},
+    dataplane::{Dataplane, Wakes},
+    group::{Group, Inbox, PEER},
 };
-
-/// Packets taken from a route at once.
-const RECEIVE_BATCH: usize = 32;
 
 /// A group's second path. Packets leave over the active route, or are lost; they come in over all.
 #[derive(Debug)]
 pub(super) struct DatagramPath {
     group: Arc<Group>,
     sending: Mutex<Wakes>,
-    receiving: Mutex<Receiving>,
-}
-
-#[derive(Debug, Default)]
-struct Receiving {
-    packets: VecDeque<Bytes>,
-    batch: Vec<Bytes>,
-    keys: Vec<RouteKey>,
-    wakes: Wakes,
+    receiving: Mutex<Inbox>,
 }
 
 impl DatagramPath {
@@ -52,25 +40,13 @@ impl DatagramPath {
         let mut receiving = self.receiving.lock();
         if receiving.packets.is_empty() {
             self.group.wakers().datagrams.register(cx.waker());
-            self.fetch(&mut receiving);
+            receiving.fetch(&self.group, Dataplane::receive_datagrams);
         }
         if receiving.packets.is_empty() {
             return Poll::Pending;
         }
         take(&mut receiving.packets);
         Poll::Ready(())
-    }
-
-    fn fetch(&self, receiving: &mut Receiving) {
-        let Receiving { packets, batch, keys, wakes } = receiving;
-        self.group.keys(keys);
-        for key in keys.drain(..) {
-            self.group.dataplane().receive_datagrams(key, RECEIVE_BATCH, batch, wakes);
-            if !batch.is_empty() {
-                self.group.received(key, batch.iter().map(Bytes::len).sum());
-                packets.extend(batch.drain(..));
-            }
-        }
     }
 }
 
