@@ -5,7 +5,11 @@ use byway_wire::Reason;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::links::{Pair, events};
-use crate::{session::Session, stream::OverlayStream};
+use crate::{
+    listeners::{Incoming, Listener},
+    session::Session,
+    stream::OverlayStream,
+};
 
 const MEGABYTE: usize = 1_000_000;
 
@@ -34,6 +38,25 @@ fn carried(pair: &Pair) -> (Vec<u64>, Vec<u64>) {
     )
 }
 
+/// A session over these routes, and both ends of a stream of it.
+async fn session_and_stream(
+    pair: &Pair,
+    listener: &mut Listener<Incoming>,
+    routes: &[usize],
+) -> (Session, OverlayStream, OverlayStream) {
+    let session = pair.session(routes).await;
+    let stream = session.open().await.unwrap();
+    let far = listener.accept().await.unwrap().stream;
+    (session, stream, far)
+}
+
+/// Each route carried at least `least` percent, and all together hardly more than `bytes`.
+fn assert_shared(carried: &[u64], least: u64, bytes: usize) {
+    let total: u64 = carried.iter().sum();
+    assert!(carried.iter().all(|route| route * 100 >= total * least), "{carried:?}");
+    assert!(total * 100 <= bytes as u64 * 103, "{total} bytes for {bytes}");
+}
+
 /// Packets that quinn sent and thought lost.
 fn sent_and_lost(session: &Session) -> (u64, u64) {
     let path = session.connection.stats().path;
@@ -44,16 +67,12 @@ fn sent_and_lost(session: &Session) -> (u64, u64) {
 async fn a_striped_upload_goes_over_both_routes_evenly_and_nothing_of_it_is_sent_twice() {
     let pair = Pair::new(2);
     let mut listener = pair.listen();
-    let session = pair.session(&[0, 1]).await;
-    let mut stream = session.open().await.unwrap();
-    let mut far = listener.accept().await.unwrap().stream;
+    let (session, mut stream, mut far) = session_and_stream(&pair, &mut listener, &[0, 1]).await;
     let bytes = pattern(32 * MEGABYTE);
     let ((), received) = tokio::join!(send(&mut stream, &bytes), receive(&mut far));
     assert!(received == bytes);
     let (there, _) = carried(&pair);
-    let total: u64 = there.iter().sum();
-    assert!(there.iter().all(|route| route * 100 >= total * 45), "{there:?}");
-    assert!(total * 100 <= bytes.len() as u64 * 103, "{total} bytes for {}", bytes.len());
+    assert_shared(&there, 45, bytes.len());
     let (sent, lost) = sent_and_lost(&session);
     assert!(lost * 100 <= sent, "{lost} of {sent}");
 }
@@ -62,16 +81,12 @@ async fn a_striped_upload_goes_over_both_routes_evenly_and_nothing_of_it_is_sent
 async fn the_answer_to_a_striped_source_comes_over_both_routes() {
     let pair = Pair::new(2);
     let mut listener = pair.listen();
-    let session = pair.session(&[0, 1]).await;
-    let mut stream = session.open().await.unwrap();
-    let mut far = listener.accept().await.unwrap().stream;
+    let (_session, mut stream, mut far) = session_and_stream(&pair, &mut listener, &[0, 1]).await;
     let bytes = pattern(32 * MEGABYTE);
     let ((), received) = tokio::join!(send(&mut far, &bytes), receive(&mut stream));
     assert!(received == bytes);
     let (_, back) = carried(&pair);
-    let total: u64 = back.iter().sum();
-    assert!(back.iter().all(|route| route * 100 >= total * 35), "{back:?}");
-    assert!(total * 100 <= bytes.len() as u64 * 103, "{total} bytes for {}", bytes.len());
+    assert_shared(&back, 35, bytes.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -93,9 +108,7 @@ async fn a_session_that_is_not_striped_uses_its_spare_only_after_a_switch() {
 async fn a_stripe_that_is_lost_under_way_costs_no_byte() {
     let pair = Pair::new(2);
     let mut listener = pair.listen();
-    let session = pair.session(&[0, 1]).await;
-    let mut stream = session.open().await.unwrap();
-    let mut far = listener.accept().await.unwrap().stream;
+    let (session, mut stream, mut far) = session_and_stream(&pair, &mut listener, &[0, 1]).await;
     let bytes = pattern(32 * MEGABYTE);
     let cut = async {
         let half = 16 * MEGABYTE;
