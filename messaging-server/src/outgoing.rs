@@ -3,10 +3,8 @@
 use std::{collections::VecDeque, io::IoSlice};
 
 use bytes::{Buf, Bytes};
-use byway_wire::messaging::{FRAME_HEADER, Frame};
+use byway_wire::messaging::{FRAME_HEAD_MAX, Frame};
 
-/// Longest head: header and key.
-const HEAD_MAX: usize = FRAME_HEADER + 32;
 /// Frames of one vectored write. The kernel takes 1 024 slices, TLS any number; this much fills a batch of the largest
 /// datagrams, and the array stays small.
 const AT_ONCE: usize = 32;
@@ -19,7 +17,7 @@ pub(crate) struct Outgoing {
 
 #[derive(Debug)]
 struct Encoded {
-    head: [u8; HEAD_MAX],
+    head: [u8; FRAME_HEAD_MAX],
     /// The part of the head that is yet to be sent.
     head_from: u8,
     head_to: u8,
@@ -32,12 +30,14 @@ impl Outgoing {
     }
 
     pub(crate) fn push(&mut self, frame: Frame) {
-        let mut head = [0; HEAD_MAX];
+        let mut head = [0; FRAME_HEAD_MAX];
         let mut room = &mut head[..];
         frame.write_head(&mut room);
-        let head_to = (HEAD_MAX - room.len()) as u8;
+        let head_to = (FRAME_HEAD_MAX - room.len()) as u8;
         let payload = match frame {
-            Frame::Send { payload, .. } | Frame::Receive { payload, .. } => payload,
+            Frame::Receive { payload, .. }
+            | Frame::Carry { payload, .. }
+            | Frame::Forwarded { payload, .. } => payload,
             _ => Bytes::new(),
         };
         self.frames.push_back(Encoded { head, head_from: 0, head_to, payload });

@@ -23,7 +23,8 @@ pub(crate) struct About {
 impl About {
     fn record(&self, relay: &Relay, draining: bool) -> RecordBody {
         RecordBody::Server {
-            address: self.address,
+            addresses: vec![self.address],
+            udp: Vec::new(),
             capacity: self.capacity,
             clients: u32::try_from(relay.clients()).unwrap_or(u32::MAX),
             region: self.region.clone(),

@@ -54,7 +54,8 @@ async fn a_record_that_its_subject_did_not_sign_is_refused() {
 async fn what_the_signature_does_not_cover_is_refused() {
     let service = Running::start().await;
     let body = |region: String| RecordBody::Server {
-        address: "192.0.2.1:443".parse().unwrap(),
+        addresses: vec!["192.0.2.1:443".parse().unwrap()],
+        udp: Vec::new(),
         capacity: 10,
         clients: 0,
         region,

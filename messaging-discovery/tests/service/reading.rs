@@ -10,7 +10,7 @@ use crate::fixture::{Running, key};
 
 async fn publish_server(service: &Running, seed: u8, clients: u32, region: &str, draining: bool) {
     let address = format!("192.0.2.{seed}:443").parse().unwrap();
-    let body = RecordBody::Server { address, capacity: 100, clients, region: region.into(), draining };
+    let body = RecordBody::Server { addresses: vec![address], udp: Vec::new(), capacity: 100, clients, region: region.into(), draining };
     service.put(seed, &service.record(seed, 1, body)).await.unwrap();
 }
 

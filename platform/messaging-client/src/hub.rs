@@ -151,7 +151,7 @@ impl Hub {
                     }
                     Frame::Draining => state.core.draining(server, now),
                     Frame::Limited => tracing::debug!(?server, "messaging server limits our rate"),
-                    Frame::Send { .. } | Frame::Ping(_) | Frame::Pong(_) => {}
+                    _ => {}
                 }
             }
             state.core.has_effects()

@@ -176,7 +176,15 @@ impl Switch {
             Frame::Send { destination, payload } => self.forward(from, destination, payload, now),
             Frame::Ping(token) => self.control(from, Frame::Pong(token)),
             Frame::Pong(_) => {}
-            Frame::Receive { .. } | Frame::Gone { .. } | Frame::Draining | Frame::Limited => {
+            Frame::Receive { .. }
+            | Frame::Gone { .. }
+            | Frame::Draining
+            | Frame::Limited
+            | Frame::Forward { .. }
+            | Frame::Carry { .. }
+            | Frame::Forwarded { .. }
+            | Frame::GoneAt { .. }
+            | Frame::NotHere { .. } => {
                 return Err(Violation);
             }
         }

@@ -47,8 +47,10 @@ wire_enum! {
         }
         /// A messaging server.
         2 => Server {
-            /// Where it listens.
-            address: SocketAddr,
+            /// Where it accepts clients over TCP.
+            addresses: Vec<SocketAddr>,
+            /// Where it accepts clients over QUIC, and answers STUN.
+            udp: Vec<SocketAddr>,
             /// Clients that it can hold.
             capacity: u32,
             /// Clients that it holds.
@@ -126,7 +128,9 @@ impl RecordBody {
     fn fits_binary_form(&self) -> bool {
         match self {
             Self::Node { candidates, .. } => candidates.iter().all(|candidate| is_plain(&candidate.address)),
-            Self::Server { address, region, .. } => is_plain(address) && region.len() <= TEXT_MAX,
+            Self::Server { addresses, udp, region, .. } => {
+                addresses.iter().chain(udp).all(is_plain) && region.len() <= TEXT_MAX
+            }
             Self::Tombstone {} => true,
         }
     }
@@ -149,9 +153,12 @@ impl SignedRecord {
         if *expires > now.plus(RECORD_TTL + CLOCK_SKEW) {
             return Err(RecordError::TooLong);
         }
-        if let RecordBody::Node { servers, candidates, .. } = body
-            && servers.len().max(candidates.len()) > RECORD_ENTRIES
-        {
+        let entries = match body {
+            RecordBody::Node { servers, candidates, .. } => servers.len().max(candidates.len()),
+            RecordBody::Server { addresses, udp, .. } => addresses.len().max(udp.len()),
+            RecordBody::Tombstone {} => 0,
+        };
+        if entries > RECORD_ENTRIES {
             return Err(RecordError::TooMany);
         }
         if !body.fits_binary_form() {

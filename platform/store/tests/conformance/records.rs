@@ -17,7 +17,7 @@ fn node(seed: u8, sequence: u64, expires: UnixTime) -> SignedRecord {
 
 fn server(seed: u8, clients: u32, capacity: u32, region: &str, draining: bool) -> SignedRecord {
     let address = "192.0.2.1:443".parse().unwrap();
-    let body = RecordBody::Server { address, capacity, clients, region: region.into(), draining };
+    let body = RecordBody::Server { addresses: vec![address], udp: Vec::new(), capacity, clients, region: region.into(), draining };
     record(seed, 1, later(60), body)
 }
 

@@ -45,10 +45,12 @@ impl ServerInfo {
     /// What a verified contact record says; `None` if it is not a server's.
     #[must_use]
     pub fn discovered(key: PublicKey, body: &RecordBody) -> Option<Self> {
-        let RecordBody::Server { address, capacity, clients, region, draining } = body else { return None };
+        let RecordBody::Server { addresses, capacity, clients, region, draining, .. } = body else {
+            return None;
+        };
         Some(Self {
             key,
-            address: *address,
+            address: *addresses.first()?,
             region: region.clone(),
             capacity: *capacity,
             clients: *clients,

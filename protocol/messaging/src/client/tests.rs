@@ -198,7 +198,8 @@ fn a_peer_on_a_foreign_server_is_reached_by_connecting_there_and_leaving_after_u
     assert_eq!(core.way(key(PEER), false, at(2)), Way::Pending);
     assert_eq!(effects(&mut core), [Effect::LookUp { key: key(3) }]);
     let body = RecordBody::Server {
-        address: ([127, 0, 0, 1], 3).into(),
+        addresses: vec![([127, 0, 0, 1], 3).into()],
+        udp: Vec::new(),
         capacity: 10,
         clients: 0,
         region: String::new(),

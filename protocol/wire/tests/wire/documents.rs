@@ -72,7 +72,7 @@ fn the_limits_in_the_documents_are_those_of_the_code() {
     let ahead = format!("at most {} seconds ahead", limits::ROUTE_REQUEST_TTL.as_secs());
     let valid = format!("more than {} seconds", limits::RECORD_TTL.as_secs());
     let skew = format!("difference of {} seconds", limits::CLOCK_SKEW.as_secs());
-    let entries = format!("more than {0} servers or more than {0} candidates", limits::RECORD_ENTRIES);
+    let entries = format!("more than {} servers, candidates or addresses", limits::RECORD_ENTRIES);
     let link = format!(
         "offer of {} bytes, the other edge answers with an agreement of {} bytes",
         link::OFFER_BYTES,
@@ -83,6 +83,7 @@ fn the_limits_in_the_documents_are_those_of_the_code() {
         ("packets", format!("at most {}", spaced(limits::PACKET_PAYLOAD_MAX))),
         ("messaging", format!("at most {} bytes", spaced(limits::MESSAGING_PAYLOAD_MAX))),
         ("messaging", format!("32 … {}", spaced(byway_wire::messaging::FRAME_BODY_MAX))),
+        ("messaging", format!("64 … {}", spaced(byway_wire::messaging::FRAME_BODY_TWO_KEYS_MAX))),
         ("setup", format!("at most {} bytes", spaced(limits::SETUP_MESSAGE_MAX))),
         ("setup", setup_hops),
         ("setup", lease),

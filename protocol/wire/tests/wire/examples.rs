@@ -89,6 +89,23 @@ fn frames() -> Vec<Example> {
         Example::new("messaging/limited", frame(), Frame::Limited),
         Example::new("messaging/ping", frame(), Frame::Ping(42)),
         Example::new("messaging/pong", frame(), Frame::Pong(42)),
+        Example::new(
+            "messaging/forward",
+            frame(),
+            Frame::Forward { server: key(8), destination: key(2), payload: payload() },
+        ),
+        Example::new(
+            "messaging/carry",
+            frame(),
+            Frame::Carry { source: key(1), destination: key(2), payload: payload() },
+        ),
+        Example::new(
+            "messaging/forwarded",
+            frame(),
+            Frame::Forwarded { server: key(9), source: key(1), payload: payload() },
+        ),
+        Example::new("messaging/gone-at", frame(), Frame::GoneAt { server: key(8), destination: key(2) }),
+        Example::new("messaging/not-here", frame(), Frame::NotHere { source: key(1), destination: key(2) }),
     ]
 }
 

@@ -81,11 +81,13 @@ pub(crate) fn silent_node_record() -> Record {
 }
 
 pub(crate) fn server_record() -> Record {
-    let address = "192.0.2.8:443".parse().unwrap();
+    let addresses = vec!["192.0.2.8:443".parse().unwrap(), "[2001:db8::8]:443".parse().unwrap()];
+    let udp = vec!["192.0.2.8:443".parse().unwrap()];
     record(
         8,
         RecordBody::Server {
-            address,
+            addresses,
+            udp,
             capacity: 65_536,
             clients: 12,
             region: "Zürich".into(),

@@ -102,6 +102,23 @@ pub(crate) fn frame() -> impl Strategy<Value = Frame> {
         Just(Frame::Limited),
         any::<u64>().prop_map(Frame::Ping),
         any::<u64>().prop_map(Frame::Pong),
+        (key(), key(), payload()).prop_map(|(server, destination, payload)| Frame::Forward {
+            server,
+            destination,
+            payload
+        }),
+        (key(), key(), payload()).prop_map(|(source, destination, payload)| Frame::Carry {
+            source,
+            destination,
+            payload
+        }),
+        (key(), key(), payload()).prop_map(|(server, source, payload)| Frame::Forwarded {
+            server,
+            source,
+            payload
+        }),
+        (key(), key()).prop_map(|(server, destination)| Frame::GoneAt { server, destination }),
+        (key(), key()).prop_map(|(source, destination)| Frame::NotHere { source, destination }),
     ]
 }
 
@@ -133,11 +150,13 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
 fn body() -> impl Strategy<Value = RecordBody> {
     let candidate = (kind(), address()).prop_map(|(kind, address)| Candidate { kind, address });
     let node = (vec(key(), 0..RECORD_ENTRIES), vec(candidate, 0..RECORD_ENTRIES), any::<bool>());
-    let server = (address(), any::<u32>(), any::<u32>(), text(), any::<bool>());
+    let addresses = || vec(address(), 0..RECORD_ENTRIES);
+    let server = (addresses(), addresses(), any::<u32>(), any::<u32>(), text(), any::<bool>());
     prop_oneof![
         node.prop_map(|(servers, candidates, transit)| RecordBody::Node { servers, candidates, transit }),
-        server.prop_map(|(address, capacity, clients, region, draining)| RecordBody::Server {
-            address,
+        server.prop_map(|(addresses, udp, capacity, clients, region, draining)| RecordBody::Server {
+            addresses,
+            udp,
             capacity,
             clients,
             region,
