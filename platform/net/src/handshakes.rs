@@ -22,6 +22,8 @@ use tokio::{
 
 use admission::{Admission, Ticket};
 
+pub use admission::source_network;
+
 /// How much a listener gives to diallers that have not proved a key yet.
 #[derive(Debug, Clone, Copy)]
 pub struct HandshakeLimits {

@@ -14,6 +14,6 @@ pub mod tcp;
 pub mod virtual_path;
 
 pub use backoff::Backoff;
-pub use handshakes::HandshakeLimits;
+pub use handshakes::{HandshakeLimits, source_network};
 pub use identity::{Expect, Identity, IdentityError, peer_key, quinn_peer_key};
-pub use pipe::TlsPipe;
+pub use pipe::{Pipe, TlsPipe};

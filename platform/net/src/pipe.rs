@@ -35,7 +35,36 @@ thread_local! {
     static CIPHERTEXT: RefCell<Vec<u8>> = RefCell::new(vec![0; TRANSPORT_READ_CHUNK]);
 }
 
-/// An authenticated connection, to be polled by one task.
+/// Bytes in both directions over an authenticated connection, polled by one task, whatever carries them.
+pub trait Pipe: Send + Unpin + 'static {
+    /// Appends what has arrived to `buffer`, some [`TRANSPORT_READ_CHUNK`] bytes at most. Ready with the number of bytes
+    /// appended; zero means that the peer closed the connection.
+    ///
+    /// # Errors
+    /// If the connection broke, or what arrived is not what it should be.
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>>;
+
+    /// Encrypts and sends the front of `slices`. Ready with how many bytes were taken, more than zero unless there are
+    /// none; they are under way, but [`Pipe::poll_flush`] sees them out. Pending while there is no room.
+    ///
+    /// # Errors
+    /// If the connection broke.
+    fn poll_write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
+
+    /// Sends what was taken. Pending while there is no room.
+    ///
+    /// # Errors
+    /// If the connection broke.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Says farewell and closes the sending half, so that the peer sees an orderly end. Pending while there is no room.
+    ///
+    /// # Errors
+    /// If the connection broke.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+/// An authenticated TLS connection over TCP.
 #[derive(Debug)]
 pub struct TlsPipe {
     tcp: TcpStream,
@@ -62,25 +91,6 @@ impl TlsPipe {
             tracing::debug!(%error, "cannot bound the kernel's unsent bytes");
         }
         Self { tcp, tls }
-    }
-
-    /// Appends what has arrived to `buffer`, up to [`TRANSPORT_READ_CHUNK`] bytes of ciphertext. Ready with the number of
-    /// bytes appended; zero means that the peer closed the connection.
-    ///
-    /// # Errors
-    /// If the connection broke, or what arrived is no TLS.
-    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
-        let before = buffer.len();
-        // The handshake may have left something behind, a farewell included.
-        if !self.take_plaintext(buffer)? {
-            return Poll::Ready(Ok(buffer.len() - before));
-        }
-        while buffer.len() == before {
-            if !ready!(self.poll_more(cx, buffer))? {
-                break;
-            }
-        }
-        Poll::Ready(Ok(buffer.len() - before))
     }
 
     /// Reads once. Ready with false at the end of the stream.
@@ -125,13 +135,24 @@ impl TlsPipe {
             reader.consume(length);
         }
     }
+}
 
-    /// Encrypts and sends the front of `slices`. Ready with how many bytes were taken, more than zero unless there are
-    /// none; they are under way, but [`TlsPipe::poll_flush`] sees them out. Pending while the socket is full.
-    ///
-    /// # Errors
-    /// If the connection broke.
-    pub fn poll_write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+impl Pipe for TlsPipe {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        let before = buffer.len();
+        // The handshake may have left something behind, a farewell included.
+        if !self.take_plaintext(buffer)? {
+            return Poll::Ready(Ok(buffer.len() - before));
+        }
+        while buffer.len() == before {
+            if !ready!(self.poll_more(cx, buffer))? {
+                break;
+            }
+        }
+        Poll::Ready(Ok(buffer.len() - before))
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         loop {
             let taken = self.tls.writer().write_vectored(slices)?;
             let flushed = self.poll_flush(cx)?;
@@ -143,11 +164,7 @@ impl TlsPipe {
         }
     }
 
-    /// Sends what was encrypted. Pending while the socket is full.
-    ///
-    /// # Errors
-    /// If the connection broke.
-    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.tls.wants_write() {
             match self.tls.write_tls(&mut Socket { tcp: &mut self.tcp, cx }) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -159,11 +176,7 @@ impl TlsPipe {
         Poll::Ready(Ok(()))
     }
 
-    /// Says farewell and closes the sending half, so that the peer sees an orderly end. Pending while the socket is full.
-    ///
-    /// # Errors
-    /// If the connection broke.
-    pub fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.tls.send_close_notify();
         ready!(self.poll_flush(cx))?;
         Pin::new(&mut self.tcp).poll_shutdown(cx)

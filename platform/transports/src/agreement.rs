@@ -8,13 +8,14 @@ use byway_base::{
     limits::{CLOCK_SKEW, HANDSHAKE_TIMEOUT},
 };
 use byway_clock::unix_now;
+use byway_net::Pipe;
 use byway_wire::{
     SignedTransportEntry, TransportEntry, decode_whole, encode,
     link::{AGREE_BYTES, Agree, OFFER_BYTES, Offer, VERSION},
 };
 use tokio::time::timeout;
 
-use crate::stream::{PacketStream, read_exact, write_all};
+use crate::stream::{read_exact, write_all};
 
 /// Why two edges did not agree.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +49,7 @@ pub(crate) enum Side {
 
 /// Exchanges signatures over the entry, which then verifies. Gives also what has arrived beyond the exchange.
 pub(crate) async fn agree(
-    stream: &mut dyn PacketStream,
+    stream: &mut dyn Pipe,
     side: Side,
     secret: &SecretKey,
     peer: PublicKey,
@@ -92,7 +93,7 @@ pub(crate) async fn agree(
 }
 
 async fn read<T: byway_wire::Wire>(
-    stream: &mut dyn PacketStream,
+    stream: &mut dyn Pipe,
     received: &mut BytesMut,
     count: usize,
 ) -> Result<T, AgreementError> {

@@ -9,13 +9,11 @@ use std::{
 
 use bytes::BytesMut;
 use byway_base::limits::{TRANSPORT_READ_CHUNK, TRANSPORT_WRITE_BATCH};
+use byway_net::Pipe;
 use byway_routing::Outgoing;
 use byway_wire::Packet;
 
-use crate::{
-    link::{Meter, Opening, PacketLink},
-    stream::PacketStream,
-};
+use crate::link::{Meter, Opening, PacketLink};
 
 /// Slices given to one vectored write; the kernel takes at most 1 024.
 const SLICES: usize = 64;
@@ -29,7 +27,7 @@ pub(crate) struct Framed<S> {
     unflushed: bool,
 }
 
-impl<S: PacketStream> Framed<S> {
+impl<S: Pipe> Framed<S> {
     pub(crate) fn new(stream: S) -> Self {
         Self { stream, received: BytesMut::new(), sent: 0, unflushed: false }
     }
@@ -71,7 +69,7 @@ impl<S: PacketStream> Framed<S> {
     }
 }
 
-impl<S: PacketStream> PacketLink for Framed<S> {
+impl<S: Pipe> PacketLink for Framed<S> {
     fn poll_send(&mut self, cx: &mut Context<'_>, queue: &mut VecDeque<Outgoing>) -> Poll<io::Result<()>> {
         while !queue.is_empty() {
             let written = ready!(self.poll_write_some(cx, queue))?;
@@ -128,8 +126,8 @@ impl<S: PacketStream> PacketLink for Framed<S> {
     }
 }
 
-impl<S: PacketStream> Opening for Framed<S> {
-    fn stream(&mut self) -> &mut dyn PacketStream {
+impl<S: Pipe> Opening for Framed<S> {
+    fn stream(&mut self) -> &mut dyn Pipe {
         &mut self.stream
     }
 

@@ -19,5 +19,4 @@ mod transport_type;
 pub use agreement::AgreementError;
 pub use link::{Meter, Opening, PacketLink, Reading};
 pub use registry::{OpenError, Opened, Registry, TYPES, TypeRow};
-pub use stream::PacketStream;
-pub use transport_type::{Context, DialError, Link, LinkSink, Opener};
+pub use transport_type::{Context, DialError, Link, LinkSink, Opener, Udp};

@@ -8,10 +8,9 @@ use std::{
 };
 
 use bytes::BytesMut;
+use byway_net::Pipe;
 use byway_routing::Outgoing;
 use byway_wire::Packet;
-
-use crate::stream::PacketStream;
 
 /// A link between two edges that agreed. All methods are polled by the one task that owns it; dropping it ends it.
 ///
@@ -64,7 +63,7 @@ pub struct Reading {
 /// An authenticated link before the edges agreed on the entry.
 pub trait Opening: Send + 'static {
     /// The bytes over which they agree.
-    fn stream(&mut self) -> &mut dyn PacketStream;
+    fn stream(&mut self) -> &mut dyn Pipe;
 
     /// The link for what follows. `received` came already, behind the agreement.
     ///

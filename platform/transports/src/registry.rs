@@ -12,7 +12,7 @@ use crate::{
     agreement::{AgreementError, Side, agree},
     link::PacketLink,
     messaging, quic, tcp,
-    transport_type::{Context, DialError, Link, LinkSink, Opener},
+    transport_type::{Context, DialError, Link, LinkSink, Opener, Udp},
 };
 
 /// Starts a type: gives its opener, or none if this node cannot have such transports.
@@ -127,6 +127,12 @@ impl Registry {
             agree(opening.stream(), Side::Dialler, &self.inner.secret, peer, kind).await?;
         let link = opening.carry(received).map_err(AgreementError::Broken)?;
         Ok(Opened { peer, entry, link, address, dialled: true })
+    }
+
+    /// The node's UDP socket, if a type has one.
+    #[must_use]
+    pub fn udp(&self) -> Option<Udp> {
+        self.inner.openers.values().find_map(|opener| opener.udp())
     }
 
     /// Where this node accepts transports, for its contact record.

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::{Buf, BytesMut};
 use byway_base::limits::TRANSPORT_READ_CHUNK;
-use byway_net::TlsPipe;
+use byway_net::Pipe;
 use quinn::{RecvStream, SendStream};
 use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
@@ -17,58 +17,13 @@ use tokio_util::io::poll_read_buf;
 /// Room that a read wants, bytes: below it a fresh chunk is taken.
 const READ_MIN: usize = 20 * 1024;
 
-/// A byte stream that packets flow over. All methods are polled by the one task that owns it.
-pub trait PacketStream: Send + Unpin + 'static {
-    /// Appends what has arrived. Ready with the number of bytes; zero means that the peer closed.
-    ///
-    /// # Errors
-    /// If the stream broke.
-    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>>;
-
-    /// Takes bytes off the front of `slices`. Ready with how many, more than zero unless there are none.
-    ///
-    /// # Errors
-    /// If the stream broke.
-    fn poll_write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
-
-    /// Sees out what was taken.
-    ///
-    /// # Errors
-    /// If the stream broke.
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
-
-    /// Ends the stream so that the peer sees an end and not a break.
-    ///
-    /// # Errors
-    /// If the stream broke.
-    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
-}
-
-impl PacketStream for TlsPipe {
-    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
-        Self::poll_read(self, cx, buffer)
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Self::poll_write(self, cx, slices)
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Self::poll_flush(self, cx)
-    }
-
-    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Self::poll_close(self, cx)
-    }
-}
-
 /// A bidirectional QUIC stream.
 pub(crate) struct QuicPipe {
     pub(crate) send: SendStream,
     pub(crate) receive: RecvStream,
 }
 
-impl PacketStream for QuicPipe {
+impl Pipe for QuicPipe {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
         if buffer.capacity() - buffer.len() < READ_MIN {
             buffer.reserve(TRANSPORT_READ_CHUNK);
@@ -105,7 +60,7 @@ impl PacketStream for QuicPipe {
 }
 
 /// Writes and flushes all of `bytes`.
-pub(crate) async fn write_all(stream: &mut dyn PacketStream, mut bytes: &[u8]) -> io::Result<()> {
+pub(crate) async fn write_all(stream: &mut dyn Pipe, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         let count = poll_fn(|cx| stream.poll_write(cx, &[IoSlice::new(bytes)])).await?;
         bytes = &bytes[count..];
@@ -115,7 +70,7 @@ pub(crate) async fn write_all(stream: &mut dyn PacketStream, mut bytes: &[u8]) -
 
 /// Takes exactly `count` bytes; what came beyond them stays in `received`.
 pub(crate) async fn read_exact(
-    stream: &mut dyn PacketStream,
+    stream: &mut dyn Pipe,
     received: &mut BytesMut,
     count: usize,
 ) -> io::Result<BytesMut> {

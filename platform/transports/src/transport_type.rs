@@ -4,7 +4,11 @@ use std::{io, net::SocketAddr};
 
 use byway_base::{Code, Problem, PublicKey};
 use byway_messaging_client::{ConnectError as MessagingError, MessagingClient};
-use byway_net::{Identity, quic::QuicConnectError, tcp::ConnectError};
+use byway_net::{
+    Identity,
+    quic::{QuicConnectError, udp::SideChannel},
+    tcp::ConnectError,
+};
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
@@ -39,6 +43,20 @@ pub trait Opener: Send + Sync + 'static {
 
     /// Addresses at which this node accepts, for its contact record; empty if there are none or none are needed.
     fn listen_addresses(&self) -> Vec<SocketAddr>;
+
+    /// The UDP socket under its links, for what else it carries; none if there is none.
+    fn udp(&self) -> Option<Udp> {
+        None
+    }
+}
+
+/// The node's UDP socket, beside the links over it.
+#[derive(Clone)]
+pub struct Udp {
+    /// The address that it is bound to, its port filled in. May name no interface.
+    pub local: SocketAddr,
+    /// What is not QUIC on it.
+    pub side_channel: SideChannel,
 }
 
 /// What openers are made from.
@@ -48,7 +66,7 @@ pub struct Context {
     pub identity: Identity,
     /// Where `tcp` listens; none if the node only dials.
     pub tcp_listen: Option<SocketAddr>,
-    /// Where `quic` listens; none if the node only dials.
+    /// Where `quic` accepts, for everybody to know; without it any free port, which only those learn who need it.
     pub quic_listen: Option<SocketAddr>,
     /// The node's way to reach peers by key; none in tests without messaging.
     pub messaging: Option<MessagingClient>,

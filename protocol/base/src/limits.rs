@@ -109,6 +109,14 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const HANDSHAKES_UNVALIDATED: usize = HANDSHAKES_PER_ADDRESS;
 /// Bytes that a UDP socket takes in while its node is busy; the kernel may allow less. 10 ms at 3 Gbit/s.
 pub const UDP_RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
+/// Datagrams that wait beside QUIC at one UDP socket before further ones are dropped: a burst of STUN requests to a server.
+/// Each sender repeats what was lost.
+pub const SIDE_CHANNEL_QUEUE: usize = 1_024;
+/// Addresses that a node tells a peer to look for a direct way, and that it tries of those it was told. More are hardly
+/// ever true, and each is one that a peer may have us send packets to.
+pub const PUNCH_CANDIDATES: usize = 8;
+/// STUN servers that one survey asks: two show what a NAT does, the others are for those that do not answer.
+pub const STUN_SERVERS: usize = 4;
 /// Bytes that the kernel holds unsent on a TCP connection before it counts as full. Queueing belongs in front of it,
 /// where it is fair; half of it keeps a line of 100 Mbit/s busy for 5 ms until the writer has its turn.
 pub const KERNEL_UNSENT: u32 = 128 * 1024;
@@ -141,8 +149,24 @@ pub const REDIAL_MAX: Duration = Duration::from_secs(30);
 pub const MESSAGING_CLIENTS: usize = 65_536;
 /// Bytes queued towards one client of a messaging server; what exceeds them is dropped and counted.
 pub const MESSAGING_CLIENT_QUEUE: usize = 2 * 1024 * 1024;
+/// Links of a messaging server with others that it dialled, and as many with others that dialled it.
+pub const MESSAGING_LINKS: usize = 256;
+/// Bytes queued towards another messaging server: four clients' worth, since many clients share it.
+pub const MESSAGING_LINK_QUEUE: usize = 4 * MESSAGING_CLIENT_QUEUE;
+/// Bytes queued towards a messaging server that is being dialled: the first packets of a few dozen connections.
+pub const MESSAGING_LINK_WAITING: usize = 512 * 1024;
+/// Other servers that a messaging server dials at once.
+pub const MESSAGING_LINKS_DIALLED: usize = 64;
+/// Of these, for one client.
+pub const MESSAGING_LINKS_WANTED: usize = 4;
 /// Servers that a client stays connected to.
 pub const MESSAGING_SERVERS_PER_CLIENT: usize = 2;
+/// Bytes per second of STUN answers that one source gets: some ninety answers, enough for an office behind one address.
+pub const STUN_SOURCE_RATE: u64 = 4 * 1024;
+/// The same for all sources together.
+pub const STUN_RATE: u64 = 1024 * STUN_SOURCE_RATE;
+/// Sources of STUN requests that a server remembers.
+pub const STUN_SOURCES: usize = 8_192;
 /// Bytes queued in a client towards its server before senders wait.
 pub const MESSAGING_SEND_QUEUE: usize = 1024 * 1024;
 /// Connections of one peer, for one protocol, that a node serves at once: the one in use, and such as have not timed out
@@ -151,6 +175,26 @@ pub const MESSAGING_CONNECTIONS_PER_PEER: usize = 4;
 /// Peers that are no trusted setup nodes and hold connections to a node's setup protocol. All that they hear is that they
 /// are refused.
 pub const SETUP_STRANGERS: usize = 64;
+/// Silence after which a client asks its messaging server whether it lives. An idle link over TCP costs 0.4 MB a day
+/// so; shorter than NATs keep TCP connections, and UDP mappings that were used both ways (RFC 4787, REQ-5: two minutes).
+pub const MESSAGING_PING: Duration = Duration::from_secs(45);
+/// Something was sent over a messaging link and nothing came back for this long: the other end is asked, and after as long
+/// again other links are preferred.
+pub const MESSAGING_LATE: Duration = Duration::from_secs(2);
+/// A messaging link over which something was sent and nothing came back for this long is lost.
+pub const MESSAGING_SILENCE: Duration = Duration::from_secs(15);
+/// Callers of a control service through messaging that hold connections at once. Those who ask nothing lose theirs after
+/// [`MESSAGING_IDLE`].
+pub const SERVICE_CALLERS: usize = 4_096;
+/// Requests, change streams included, that a control service has under way through messaging: as many as over TCP.
+pub const SERVICE_STREAMS: usize = HTTP_CONNECTIONS;
+/// Of these, on one connection of one caller; further ones wait. A node has two or three under way.
+pub const SERVICE_STREAMS_PER_CONNECTION: u32 = 16;
+/// Bytes that one connection of a caller may have unread at a control service: two of the largest bodies.
+pub const SERVICE_WINDOW: u32 = 2 * 1024 * 1024;
+/// A control service from whose connection no packet at all came for this long after a request was sent has probably
+/// restarted, and is connected to anew.
+pub const SERVICE_SILENCE: Duration = Duration::from_secs(3);
 /// Connections by public key that nobody used for this long are closed.
 pub const MESSAGING_IDLE: Duration = Duration::from_secs(60);
 /// How long a contact record is valid.
@@ -161,6 +205,14 @@ pub const RECORD_RENEW: Duration = Duration::from_secs(40);
 pub const RECORD_ENTRIES: usize = 8;
 /// Keys in one batch look-up.
 pub const RECORD_BATCH: usize = 256;
+
+// ---- NAT traversal ----
+
+/// Attempts to find a direct way that one node makes at once, and those of peers that it takes part in at once: a few dozen
+/// small packets a second each.
+pub const TRAVERSALS_AT_ONCE: usize = 16;
+/// Time for one attempt, from the offer to the last check. Longer than a survey and the checks together.
+pub const TRAVERSAL_TIMEOUT: Duration = Duration::from_secs(20);
 
 // ---- Setup ----
 
@@ -234,6 +286,9 @@ pub const PAGE_MAX: usize = 1_000;
 pub const EVENTS_KEPT: u64 = 1_000_000;
 /// Time for one statement of a registry's database; half of [`HTTP_TIMEOUT`], so that the caller hears the reason.
 pub const STORE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a registry waits at its start for a database that does not answer before it gives up. Longer than a database
+/// takes to start, and to recover from its own crash.
+pub const STORE_PATIENCE: Duration = Duration::from_secs(600);
 /// Connections that one service keeps to its registry's database.
 pub const STORE_CONNECTIONS: u32 = 8;
 /// How often a registry looks for leases and records whose time is over; how much later than due they may vanish.
@@ -338,6 +393,8 @@ const _: () = {
     assert!(HANDSHAKES_AT_ONCE > HANDSHAKES_UNVALIDATED);
     assert!(FAIR_QUANTUM >= PACKET_PAYLOAD_MAX + PACKET_HEADER);
     assert!(TRANSPORT_SILENCE.as_secs() >= 2 * TRANSPORT_PING_INTERVAL.as_secs());
+    assert!(MESSAGING_SILENCE.as_secs() >= 4 * MESSAGING_LATE.as_secs());
+    assert!(MESSAGING_PING.as_secs() >= 2 * MESSAGING_SILENCE.as_secs());
     assert!(ROUTE_IDLE.as_secs() > 4 * ROUTE_PROBE_IDLE.as_secs());
     assert!(ROUTE_PROBE_ALERT.as_millis() * (ROUTE_PROBES_LOST as u128 + 1) < ROUTE_SILENCE.as_millis());
     assert!(ROUTE_STRIPE_SKEW * 4 <= SESSION_STREAM_WINDOW as u64 && ROUTE_STRIPES as usize <= PATHS_MAX);
@@ -347,6 +404,9 @@ const _: () = {
     assert!(SETUP_TIMEOUT.as_secs() >= 3 * SETUP_STEP_TIMEOUT.as_secs());
     assert!(DIAL_TIMEOUT.as_secs() > SETUP_TIMEOUT.as_secs());
     assert!(SESSION_WINDOW >= SESSION_STREAM_WINDOW);
+    assert!(
+        SERVICE_WINDOW as usize >= 2 * HTTP_BODY_MAX && SERVICE_STREAMS_PER_CONNECTION <= SESSION_STREAMS
+    );
     assert!(SESSION_STREAMS_FIRST >= 2 && SESSION_STREAMS_FIRST <= SESSION_STREAMS);
     assert!(
         SESSION_CHANNELS * CHANNEL_BUFFER <= SESSION_WINDOW as usize && CHANNEL_BUFFER >= 4 * SESSION_MTU
@@ -354,5 +414,9 @@ const _: () = {
     assert!(RULES_PER_NODE >= RULES_PER_SETUP_NODE);
     assert!(2 * ROUTES_PER_PEER <= RULES_PER_NODE && ROUTES_PER_INITIATOR <= ROUTES_PER_PEER);
     assert!(ROUTES_PER_INITIATOR >= ROUTE_GROUPS);
+    assert!(
+        MESSAGING_LINKS >= 2 * MESSAGING_LINKS_DIALLED && MESSAGING_LINKS_DIALLED > MESSAGING_LINKS_WANTED
+    );
+    assert!(MESSAGING_LINK_WAITING >= 16 * MESSAGING_PAYLOAD_MAX);
     assert!(HTTP_CONNECTIONS >= 2 * HTTP_CONNECTIONS_PER_ADDRESS && HTTP_CONNECTIONS > HTTP_STREAMS);
 };

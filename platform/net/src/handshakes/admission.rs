@@ -34,7 +34,7 @@ impl Admission {
 
     /// Takes a newcomer in. Also returns the handshake to end in exchange, if the limits demand one.
     pub(super) fn admit(&mut self, address: IpAddr) -> (Ticket, Option<Ticket>) {
-        let source = source(address);
+        let source = source_network(address);
         let held = self.by_source.get(&source).map_or(0, VecDeque::len);
         let evicted = if held >= self.per_source {
             self.evict_oldest_of(source)
@@ -53,7 +53,7 @@ impl Admission {
 
     /// A handshake is over, one way or the other. Evicted ones are gone already; naming them again changes nothing.
     pub(super) fn finish(&mut self, address: IpAddr, ticket: Ticket) {
-        let source = source(address);
+        let source = source_network(address);
         let Some(tickets) = self.by_source.get_mut(&source) else { return };
         let Ok(place) = tickets.binary_search(&ticket) else { return };
         tickets.remove(place);
@@ -71,7 +71,8 @@ impl Admission {
 }
 
 /// What counts as one source. Whoever has an IPv6 address has its whole /64 network.
-fn source(address: IpAddr) -> IpAddr {
+#[must_use]
+pub fn source_network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
         v4 => v4,

@@ -2,7 +2,10 @@
 
 mod bottleneck;
 mod gauge;
+mod pipe;
 mod profile;
+mod send_window;
+mod shared;
 
 use std::{
     io,
@@ -25,7 +28,13 @@ use crate::{
     identity::{Expect, Identity, quinn_peer_key},
 };
 
+use shared::{SharedSocket, Side};
+
 pub use gauge::Gauge;
+pub use pipe::QuicPipe;
+pub use profile::UdpProfile;
+pub use send_window::SendWindow;
+pub use shared::{SideChannel, SideReceiver};
 
 /// A link whose peer proved its key.
 #[derive(Debug)]
@@ -42,8 +51,11 @@ pub struct UdpLink {
 #[derive(Debug, Clone)]
 pub struct UdpEndpoint {
     endpoint: Endpoint,
+    side: Arc<Side>,
     identity: Identity,
-    alpn: &'static [u8],
+    profile: UdpProfile,
+    /// What it accepts. [`Self::connect`] dials for the first.
+    alpns: Arc<[&'static [u8]]>,
 }
 
 impl UdpEndpoint {
@@ -58,10 +70,16 @@ impl UdpEndpoint {
         let any6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
         let any4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let socket = bind(any6).or_else(|_| bind(any4))?;
-        Self::start(socket, identity, alpn, None)
+        Self::start(socket, identity, &[alpn], UdpProfile::transports(), false)
     }
 
-    /// Binds a socket that dials and accepts; port 0 takes any free one.
+    /// For other links than transports, which it is for at first. Counts for those that are dialled from now on.
+    #[must_use]
+    pub fn with_profile(self, profile: UdpProfile) -> Self {
+        Self { profile, ..self }
+    }
+
+    /// Binds a socket that dials and accepts, for `alpn`; port 0 takes any free one.
     ///
     /// # Errors
     /// If the address is taken or not this machine's.
@@ -74,9 +92,40 @@ impl UdpEndpoint {
         alpn: &'static [u8],
         limits: HandshakeLimits,
     ) -> io::Result<(Self, UdpListener)> {
-        // Each connection gets a gauge of its own when it is accepted.
-        let config = profile::server(&identity, alpn, &Arc::default());
-        let this = Self::start(bind(address)?, identity, alpn, Some(config))?;
+        Self::listener_for(address, identity, &[alpn], limits)
+    }
+
+    /// The same for several protocols. Which one a link speaks, [`negotiated_alpn`](super::negotiated_alpn) says.
+    ///
+    /// # Errors
+    /// If the address is taken or not this machine's.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn listener_for(
+        address: SocketAddr,
+        identity: Identity,
+        alpns: &[&'static [u8]],
+        limits: HandshakeLimits,
+    ) -> io::Result<(Self, UdpListener)> {
+        Self::listener_with(address, identity, alpns, UdpProfile::transports(), limits)
+    }
+
+    /// The same for other links than transports.
+    ///
+    /// # Errors
+    /// If the address is taken or not this machine's.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn listener_with(
+        address: SocketAddr,
+        identity: Identity,
+        alpns: &[&'static [u8]],
+        profile: UdpProfile,
+        limits: HandshakeLimits,
+    ) -> io::Result<(Self, UdpListener)> {
+        let this = Self::start(bind(address)?, identity, alpns, profile, true)?;
         let listener = UdpListener { handshakes: Handshakes::start(this.clone(), limits) };
         Ok((this, listener))
     }
@@ -84,11 +133,22 @@ impl UdpEndpoint {
     fn start(
         socket: UdpSocket,
         identity: Identity,
-        alpn: &'static [u8],
-        server: Option<quinn::ServerConfig>,
+        alpns: &[&'static [u8]],
+        profile: UdpProfile,
+        accepts: bool,
     ) -> io::Result<Self> {
-        let endpoint = Endpoint::new(profile::endpoint(), server, socket, Arc::new(TokioRuntime))?;
-        Ok(Self { endpoint, identity, alpn })
+        // Each connection gets a gauge of its own when it is accepted.
+        let server = accepts.then(|| profile::server(&identity, alpns, &profile, &Arc::default()));
+        let (socket, side) = SharedSocket::first(socket)?;
+        let (config, runtime) = (profile::endpoint(), Arc::new(TokioRuntime));
+        let endpoint = Endpoint::new_with_abstract_socket(config, server, Arc::new(socket), runtime)?;
+        Ok(Self { endpoint, side, identity, profile, alpns: alpns.into() })
+    }
+
+    /// What is not QUIC on the same socket: STUN.
+    #[must_use]
+    pub fn side_channel(&self) -> SideChannel {
+        self.side.channel()
     }
 
     /// The address that the socket is bound to, its port filled in.
@@ -105,7 +165,10 @@ impl UdpEndpoint {
     /// # Errors
     /// If the address is taken or not this machine's; the old socket stays then.
     pub fn rebind(&self, address: SocketAddr) -> io::Result<()> {
-        self.endpoint.rebind(bind(address)?)
+        let socket = Arc::new(SharedSocket::next(bind(address)?, &self.side)?);
+        self.endpoint.rebind_abstract(socket.clone())?;
+        self.side.follow(&socket);
+        Ok(())
     }
 
     /// Dials `to` and demands that the peer owns the key `expect`, all `within` a time.
@@ -123,9 +186,27 @@ impl UdpEndpoint {
         expect: PublicKey,
         within: Duration,
     ) -> Result<UdpLink, QuicConnectError> {
+        let alpn = self.alpns.first().copied().unwrap_or_default();
+        self.connect_for(to, expect, alpn, within).await
+    }
+
+    /// The same for another protocol than the first of this endpoint.
+    ///
+    /// # Errors
+    /// [`QuicConnectError`], by what a dialler does next.
+    ///
+    /// # Cancel safety
+    /// Dropping the future abandons the connection.
+    pub async fn connect_for(
+        &self,
+        to: SocketAddr,
+        expect: PublicKey,
+        alpn: &[u8],
+        within: Duration,
+    ) -> Result<UdpLink, QuicConnectError> {
         let gauge = Arc::default();
         let exactly = Expect::Exactly(expect);
-        let config = profile::client(&self.identity, exactly, self.alpn, &gauge);
+        let config = profile::client(&self.identity, exactly, alpn, &self.profile, &gauge);
         let connecting = self.endpoint.connect_with(config, to, &exactly.server_name());
         let connecting = connecting.map_err(QuicConnectError::Local)?;
         let connected = timeout(within, connecting).await.map_err(|_| QuicConnectError::Timeout(within))?;
@@ -176,7 +257,7 @@ impl Source for UdpEndpoint {
         within: Duration,
     ) -> impl Future<Output = Result<UdpLink, QuicAcceptError>> + Send + 'static {
         let gauge = Arc::default();
-        let config = profile::server(&self.identity, self.alpn, &gauge);
+        let config = profile::server(&self.identity, &self.alpns, &self.profile, &gauge);
         async move {
             let connecting = incoming.accept_with(Arc::new(config)).map_err(QuicAcceptError::Handshake)?;
             let handshake =

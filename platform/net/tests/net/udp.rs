@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use byway_net::{
     HandshakeLimits,
     quic::{
-        QuicConnectError,
+        QuicConnectError, negotiated_alpn,
         udp::{UdpEndpoint, UdpLink, UdpListener},
     },
 };
@@ -165,4 +165,103 @@ async fn the_path_is_found_to_carry_more_than_the_least() {
     }
     send.finish().unwrap();
     echo.await.unwrap();
+}
+
+/// The header of a STUN request, with a transaction ID of `fill`.
+fn stun(fill: u8) -> [u8; 20] {
+    let mut request = [fill; 20];
+    request[..8].copy_from_slice(&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42]);
+    request
+}
+
+#[tokio::test]
+async fn stun_goes_beside_quic_on_the_same_port_in_both_directions() {
+    let (endpoint, mut listener, address) = listener(HandshakeLimits::default());
+    let channel = endpoint.side_channel();
+    let mut received = channel.receiver().unwrap();
+    assert!(channel.receiver().is_none(), "there is one receiver");
+    let dialler = UdpEndpoint::dialler(identity(1), ALPN).unwrap();
+    let (dialled, accepted) = meet(&dialler, &mut listener, address).await;
+    let mut send = dialled.connection.open_uni().await.unwrap();
+    send.write_all(&[7; 300_000]).await.unwrap();
+    send.finish().unwrap();
+    let mut receive = accepted.connection.accept_uni().await.unwrap();
+
+    let stranger = UdpSocket::bind(loopback()).await.unwrap();
+    stranger.send_to(&stun(1), address).await.unwrap();
+    // The dialler's socket serves both families; its peer sees and answers an IPv4 address.
+    dialler.side_channel().send(address, &stun(2)).unwrap();
+    let mut seen = [received.recv().await.unwrap(), received.recv().await.unwrap()];
+    seen.sort_by_key(|(_, datagram)| datagram[19]);
+    assert_eq!(seen[0], (stranger.local_addr().unwrap(), stun(1).to_vec().into()));
+    assert_eq!(seen[1], (accepted.connection.remote_address(), stun(2).to_vec().into()));
+
+    channel.send(seen[0].0, &stun(3)).unwrap();
+    let mut answer = [0; 64];
+    let (length, from) = stranger.recv_from(&mut answer).await.unwrap();
+    assert_eq!((&answer[..length], from), (&stun(3)[..], address));
+    let mut answers = dialler.side_channel().receiver().unwrap();
+    channel.send(seen[1].0, &stun(4)).unwrap();
+    assert_eq!(answers.recv().await.unwrap(), (address, stun(4).to_vec().into()));
+    assert_eq!(receive.read_to_end(300_000).await.unwrap(), [7; 300_000]);
+}
+
+#[tokio::test]
+async fn the_side_channel_follows_its_endpoint_to_another_socket_and_ends_with_it() {
+    let (endpoint, listener, before) = listener(HandshakeLimits::default());
+    let channel = endpoint.side_channel();
+    let mut received = channel.receiver().unwrap();
+    endpoint.rebind(loopback()).unwrap();
+    let address = endpoint.local_address().unwrap();
+    assert_ne!(before, address);
+    let stranger = UdpSocket::bind(loopback()).await.unwrap();
+    stranger.send_to(&stun(1), address).await.unwrap();
+    let (from, _) = received.recv().await.unwrap();
+    channel.send(from, &stun(2)).unwrap();
+    let (_, via) = stranger.recv_from(&mut [0; 64]).await.unwrap();
+    assert_eq!(via, address);
+    drop((endpoint, listener));
+    assert!(received.recv().await.is_none());
+    assert_eq!(channel.send(from, &stun(3)).unwrap_err().kind(), std::io::ErrorKind::NotConnected);
+}
+
+#[tokio::test]
+async fn what_the_side_channel_cannot_send_is_lost_without_an_error() {
+    let (endpoint, _listener, _) = listener(HandshakeLimits::default());
+    // From a socket on loopback there is no way to IPv6, nor beyond.
+    for to in ["[2001:db8::1]:9", "192.0.2.1:9"] {
+        endpoint.side_channel().send(to.parse().unwrap(), &stun(1)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_flood_beside_quic_is_dropped_beyond_the_queue_and_delays_no_connection() {
+    let (endpoint, mut listener, address) = listener(HandshakeLimits::default());
+    // Nobody reads it.
+    let _received = endpoint.side_channel().receiver().unwrap();
+    let stranger = UdpSocket::bind(loopback()).await.unwrap();
+    for _ in 0..2 * byway_base::limits::SIDE_CHANNEL_QUEUE {
+        stranger.send_to(&stun(1), address).await.unwrap();
+    }
+    let dialler = UdpEndpoint::dialler(identity(1), ALPN).unwrap();
+    let (_, accepted) = meet(&dialler, &mut listener, address).await;
+    assert_eq!(accepted.peer, identity(1).public());
+}
+
+#[tokio::test]
+async fn one_socket_accepts_several_protocols_and_links_say_which() {
+    const OTHER: &[u8] = b"byway-other-test";
+    let limits = HandshakeLimits::default();
+    let (endpoint, mut listener) =
+        UdpEndpoint::listener_for(loopback(), identity(2), &[ALPN, OTHER], limits).unwrap();
+    let (address, expect) = (endpoint.local_address().unwrap(), identity(2).public());
+    let dialler = UdpEndpoint::dialler(identity(1), ALPN).unwrap();
+    for alpn in [OTHER, ALPN] {
+        let dial = dialler.connect_for(address, expect, alpn, PATIENCE);
+        let (dialled, accepted) = tokio::join!(dial, listener.accept());
+        assert_eq!(negotiated_alpn(&dialled.unwrap().connection).unwrap(), alpn);
+        assert_eq!(negotiated_alpn(&accepted.unwrap().connection).unwrap(), alpn);
+    }
+    let dialled = dialler.connect_for(address, expect, b"byway-third-test", PATIENCE).await;
+    assert!(matches!(dialled, Err(QuicConnectError::Refused(_))), "{dialled:?}");
 }

@@ -7,14 +7,14 @@ use std::{
 };
 
 use bytes::BytesMut;
-use byway_net::quic::udp::Gauge;
+use byway_net::{Pipe, quic::udp::Gauge};
 use futures_util::{FutureExt, future::BoxFuture};
 use quinn::{Connection, ConnectionError, RecvStream, SendStream};
 
 use super::link::QuicLink;
 use crate::{
     link::{Opening, PacketLink},
-    stream::{PacketStream, QuicPipe},
+    stream::QuicPipe,
 };
 
 /// A connection and its first stream.
@@ -41,7 +41,7 @@ impl QuicOpening {
 }
 
 impl Opening for QuicOpening {
-    fn stream(&mut self) -> &mut dyn PacketStream {
+    fn stream(&mut self) -> &mut dyn Pipe {
         &mut self.control
     }
 
@@ -74,7 +74,7 @@ impl Control {
     }
 }
 
-impl PacketStream for Control {
+impl Pipe for Control {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
         ready!(self.poll_open(cx))?.poll_read(cx, buffer)
     }

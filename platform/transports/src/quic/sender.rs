@@ -13,21 +13,26 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use byway_base::{
     RoutingId,
-    limits::{FAIR_QUANTUM, LINK_STALLED, TRANSPORT_WRITE_BATCH},
+    limits::{FAIR_QUANTUM, LINK_STALLED, PACKET_HEADER, TRANSPORT_WRITE_BATCH},
 };
-use byway_net::quic::udp::Gauge;
+use byway_net::quic::udp::{Gauge, SendWindow};
 use byway_routing::Outgoing;
 use byway_wire::Kind;
 use futures_util::FutureExt;
 use quinn::{Connection, SendStream, WriteError};
 use slab::Slab;
 
-use super::{receiver::broken, way::Way, window::SendWindow};
+use super::{receiver::broken, way::Way};
 
 /// Control packets go before all data that QUIC holds.
 const FIRST: i32 = 1;
 /// What one batch may hold, as time at the path's rate: the grain of fairness.
 const BATCH_TIME: Duration = Duration::from_millis(10);
+
+/// Packets that may get lost and are no larger than this cross in any case, on the flow's stream where the path's datagrams
+/// are too small for them: the handshake of a channel needs 1 200 bytes end to end (RFC 9000, 14.1), and a path of QUIC may
+/// carry no more than that for itself.
+const ALWAYS: usize = PACKET_HEADER + 1_200;
 
 /// Bytes of heads that share one piece of memory.
 const HEADS: usize = 1024;
@@ -109,7 +114,10 @@ impl Sender {
         let key = match Way::of(packet) {
             Way::Control => self.control,
             Way::Flow(label) => self.stream_of(label)?,
-            Way::Unreliable => return self.send_datagram(packet),
+            Way::Unreliable if packet.len() > ALWAYS || self.fits(packet) => {
+                return self.send_datagram(packet);
+            }
+            Way::Unreliable => self.stream_of(packet.label())?,
         };
         if self.heads.capacity() < packet.head().len() {
             self.heads.reserve(HEADS);
@@ -165,9 +173,13 @@ impl Sender {
         }
     }
 
+    /// Whether a QUIC datagram carries the packet at present.
+    fn fits(&self, packet: &Outgoing) -> bool {
+        self.connection.max_datagram_size().is_some_and(|most| packet.len() <= most)
+    }
+
     fn send_datagram(&mut self, packet: &Outgoing) -> io::Result<()> {
-        let fits = self.connection.max_datagram_size().is_some_and(|most| packet.len() <= most);
-        if !fits || self.connection.datagram_send_buffer_space() < packet.len() {
+        if !self.fits(packet) || self.connection.datagram_send_buffer_space() < packet.len() {
             self.dropped += 1;
             return Ok(());
         }

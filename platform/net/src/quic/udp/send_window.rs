@@ -13,14 +13,17 @@ use std::{
 };
 
 use byway_base::limits::{LINK_REORDER, LINK_UNSENT, LINK_UNSENT_TIME};
-use byway_net::quic::udp::Gauge;
 use quinn::Connection;
 use tokio::time::{Instant, Sleep, sleep};
+
+use super::Gauge;
 
 /// How often the window is judged while it is full.
 const INTERVAL: Duration = Duration::from_millis(20);
 
-pub(super) struct SendWindow {
+/// Keeps the send window of one connection as large as is of use.
+#[derive(Debug)]
+pub struct SendWindow {
     gauge: Arc<Gauge>,
     /// What QUIC was told.
     set: u64,
@@ -32,18 +35,21 @@ pub(super) struct SendWindow {
 }
 
 impl SendWindow {
-    pub(super) fn new(gauge: Arc<Gauge>) -> Self {
+    /// For the connection that `gauge` belongs to.
+    #[must_use]
+    pub fn new(gauge: Arc<Gauge>) -> Self {
         Self { gauge, set: LINK_UNSENT, extra: 0, starved: 0, judged: Box::pin(sleep(INTERVAL)) }
     }
 
     /// Bytes that leave within `time`, as far as is known.
-    pub(super) fn leaves_within(&self, time: Duration) -> u64 {
+    #[must_use]
+    pub fn leaves_within(&self, time: Duration) -> u64 {
         let bytes = u128::from(self.gauge.rate()) * time.as_micros() / 1_000_000;
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 
     /// Tells QUIC, if the window is another one by now.
-    pub(super) fn follow(&mut self, connection: &Connection) {
+    pub fn follow(&mut self, connection: &Connection) {
         let unsent = self.leaves_within(LINK_UNSENT_TIME).max(LINK_UNSENT);
         let window = (self.gauge.window() + unsent + self.extra).min(LINK_REORDER.into());
         if window.abs_diff(self.set) > self.set / 16 {
@@ -53,12 +59,12 @@ impl SendWindow {
     }
 
     /// There is room: being out of data now is nobody's fault.
-    pub(super) fn open(&mut self) {
+    pub fn open(&mut self) {
         self.starved = self.gauge.starved();
     }
 
     /// There is none, and something waits: looks again after a while.
-    pub(super) fn full(&mut self, cx: &mut Context<'_>, connection: &Connection) {
+    pub fn full(&mut self, cx: &mut Context<'_>, connection: &Connection) {
         while let Poll::Ready(()) = self.judged.as_mut().poll(cx) {
             self.judge();
             self.follow(connection);
