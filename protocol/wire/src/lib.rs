@@ -8,6 +8,7 @@ mod codec;
 pub mod link;
 pub mod messaging;
 pub mod packet;
+pub mod punch;
 pub mod record;
 pub mod route_request;
 pub mod setup;

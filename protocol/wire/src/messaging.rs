@@ -126,6 +126,19 @@ impl Frame {
         }
     }
 
+    /// The payload; empty for frames without one.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        match self {
+            Self::Send { payload, .. }
+            | Self::Receive { payload, .. }
+            | Self::Forward { payload, .. }
+            | Self::Carry { payload, .. }
+            | Self::Forwarded { payload, .. } => payload,
+            _ => &[],
+        }
+    }
+
     /// Appends the part of the frame before its payload; the payload follows as it is, by reference.
     /// Returns the payload, empty for frames without one.
     pub fn write_head<'a>(&'a self, out: &mut impl BufMut) -> &'a [u8] {

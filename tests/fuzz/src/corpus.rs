@@ -18,6 +18,8 @@ const VECTORS: &[(&str, &[&str])] = &[
     ("messaging-frame", &["messaging/"]),
     ("link-offer", &["transport-link/offer"]),
     ("link-agree", &["transport-link/agree"]),
+    ("punch-offer", &["punch/offer"]),
+    ("punch-answer", &["punch/answer"]),
     ("setup-source-message", &["setup/establish"]),
     ("setup-node-message", &["setup/reserve", "setup/install", "setup/confirm", "setup/undo"]),
     ("setup-reply", &["setup/reply"]),

@@ -2,6 +2,7 @@
 
 mod forwarder;
 mod json;
+mod stun;
 mod text;
 mod wire;
 
@@ -15,6 +16,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("messaging-frame", wire::messaging_frame),
     ("link-offer", wire::link_offer),
     ("link-agree", wire::link_agree),
+    ("punch-offer", wire::punch_offer),
+    ("punch-answer", wire::punch_answer),
+    ("stun", stun::message),
+    ("stun-attempt", stun::attempt),
     ("setup-source-message", wire::setup_source_message),
     ("setup-node-message", wire::setup_node_message),
     ("setup-reply", wire::setup_reply),

@@ -53,6 +53,10 @@ targets_hold! {
     messaging_frame: "messaging-frame";
     link_offer: "link-offer";
     link_agree: "link-agree";
+    punch_offer: "punch-offer";
+    punch_answer: "punch-answer";
+    stun: "stun";
+    stun_attempt: "stun-attempt";
     setup_source_message: "setup-source-message";
     setup_node_message: "setup-node-message";
     setup_reply: "setup-reply";

@@ -45,3 +45,10 @@ fn a_message_with_any_byte_changed_is_refused_or_is_another_message_in_its_one_f
         }
     }
 }
+
+#[test]
+fn a_candidate_too_many_is_refused_before_it_is_read() {
+    let count = u8::try_from(byway_base::limits::PUNCH_CANDIDATES + 1).unwrap();
+    let refused = byway_wire::decode_whole::<byway_wire::punch::Candidates>(&[count]);
+    assert_eq!(refused, Err(byway_wire::DecodeError::Length));
+}

@@ -89,6 +89,8 @@ fn the_limits_in_the_documents_are_those_of_the_code() {
         ("setup", lease),
         ("setup", ahead),
         ("setup", skew.clone()),
+        ("punch", format!("at most {} bytes", byway_wire::punch::PUNCH_MESSAGE_MAX)),
+        ("punch", format!("best guess first; at most {}", limits::PUNCH_CANDIDATES)),
         ("records", valid),
         ("records", skew),
         ("records", entries),

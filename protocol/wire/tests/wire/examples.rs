@@ -8,6 +8,7 @@ use byway_wire::{
     link::{self, Agree, Offer},
     messaging::Frame,
     packet::{FLAG_ANSWER, FLAG_BLOCKED, FLAG_PROBE, FLAG_RETURN, PROBE_BYTES},
+    punch::{Half, Mapping, PunchAnswer, PunchOffer, Refusal},
     route_request::path_digest,
     setup::{Failure, InitiatorTag, NodeMessage, Reply, Role, SourceMessage},
 };
@@ -15,14 +16,14 @@ use byway_wire::{
 use crate::{
     form::{Example, frame, packet, setup_message, signed_bytes, whole},
     samples::{
-        entry, hops, key, label, node_record, request, route, secret, server_record, signed_entry,
-        signed_record, signed_request, silent_node_record, tombstone_record, transport,
+        candidates, entry, hops, key, label, node_record, request, route, secret, server_record,
+        signed_entry, signed_record, signed_request, silent_node_record, tombstone_record, transport,
     },
 };
 
 /// Every message of every protocol, with fixed keys.
 pub(crate) fn all() -> Vec<Example> {
-    [packets(), frames(), link_and_entries(), records(), route_requests(), setup_messages()]
+    [packets(), frames(), link_and_entries(), punches(), records(), route_requests(), setup_messages()]
         .into_iter()
         .flatten()
         .collect()
@@ -126,6 +127,25 @@ fn link_and_entries() -> Vec<Example> {
         Example::new("transport-link/entry-signature-of-edge-0", whole::<Signature>(), first),
         Example::new("transport-link/entry-signature-of-edge-1", whole::<Signature>(), second),
         Example::new("transport-link/transport-id", whole(), entry.id()),
+    ]
+}
+
+fn punches() -> Vec<Example> {
+    let offer = PunchOffer {
+        half: Half(*b"half of a secret"),
+        mapping: Mapping::Independent,
+        candidates: candidates(&["192.168.1.2:49152", "203.0.113.7:61000"]),
+    };
+    let ready = PunchAnswer::Ready {
+        half: Half(*b"the other half :"),
+        mapping: Mapping::Open,
+        candidates: candidates(&["[2001:db8::2]:7070"]),
+    };
+    let refused = PunchAnswer::Refused { why: Refusal::Off };
+    vec![
+        Example::new("punch/offer", whole(), offer),
+        Example::new("punch/answer-ready", whole(), ready),
+        Example::new("punch/answer-refused", whole(), refused),
     ]
 }
 

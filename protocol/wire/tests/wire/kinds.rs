@@ -5,6 +5,7 @@ use byway_base::limits::PACKET_HEADER;
 use byway_wire::{
     DecodeError, Header, Packet, Reader, RecordBody, Wire,
     messaging::Frame,
+    punch::{Mapping, PunchAnswer, Refusal},
     setup::{NodeMessage, Reply, Role, SourceMessage},
 };
 
@@ -70,6 +71,21 @@ fn the_examples_show_every_setup_message_role_and_reply() {
         });
         assert_eq!(known, shown, "kind {kind}");
     }
+}
+
+#[test]
+fn the_examples_show_every_answer_to_a_punch_offer() {
+    assert_kinds("punch/answer-", 0, first_byte::<PunchAnswer>);
+}
+
+#[test]
+fn every_mapping_and_refusal_has_a_byte_of_its_own() {
+    fn known<T: Wire + PartialEq + Copy>(all: &[T]) {
+        let read = |byte| T::read(&mut Reader::new(&[byte])).ok();
+        assert!((0..=u8::MAX).filter_map(read).eq(all.iter().copied()));
+    }
+    known(Mapping::ALL);
+    known(Refusal::ALL);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use byway_base::PublicKey;
 use byway_wire::{
     DecodeError, Hop, Record, SignedRouteRequest, TransportEntry,
     link::{AGREE_BYTES, Agree, OFFER_BYTES, Offer},
+    punch::{PUNCH_MESSAGE_MAX, PunchAnswer, PunchOffer},
     setup::{NodeMessage, Reply, SourceMessage},
 };
 use proptest::{collection::vec, prelude::*, test_runner::TestCaseResult};
@@ -51,6 +52,8 @@ every_value_reads_back! {
     every_key_reads_back: key as form::whole::<PublicKey>();
     every_entry_reads_back: entry as form::whole::<TransportEntry>();
     every_record_reads_back: record as form::whole::<Record>();
+    every_punch_offer_reads_back: punch_offer as form::whole::<PunchOffer>();
+    every_punch_answer_reads_back: punch_answer as form::whole::<PunchAnswer>();
     every_hop_reads_back: hop as form::whole::<Hop>();
     every_route_request_reads_back: signed_request as form::whole::<SignedRouteRequest>();
     every_source_message_reads_back: source_message as form::setup_message::<SourceMessage>();
@@ -79,11 +82,22 @@ proptest! {
         canonical(&form::whole::<Offer>(), &bytes)?;
         canonical(&form::whole::<Agree>(), &bytes)?;
         canonical(&form::whole::<TransportEntry>(), &bytes)?;
+        canonical(&form::whole::<PunchOffer>(), &bytes)?;
+        canonical(&form::whole::<PunchAnswer>(), &bytes)?;
         canonical(&form::whole::<Record>(), &bytes)?;
         canonical(&form::whole::<SignedRouteRequest>(), &bytes)?;
         canonical(&form::setup_message::<SourceMessage>(), &bytes)?;
         canonical(&form::setup_message::<NodeMessage>(), &bytes)?;
         canonical(&form::setup_message::<Reply>(), &bytes)?;
+    }
+
+    #[test]
+    fn no_punch_message_is_larger_than_its_limit(
+        offer in strategies::punch_offer(),
+        answer in strategies::punch_answer(),
+    ) {
+        prop_assert!(byway_wire::encode(&offer).len() < PUNCH_MESSAGE_MAX);
+        prop_assert!(byway_wire::encode(&answer).len() <= PUNCH_MESSAGE_MAX);
     }
 
     #[test]

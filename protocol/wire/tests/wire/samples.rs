@@ -5,7 +5,7 @@ use byway_base::{
 };
 use byway_wire::{
     Candidate, Hop, Record, RecordBody, RouteRequest, SignedRecord, SignedRouteRequest, SignedTransportEntry,
-    TransportEntry, route_request::path_digest,
+    TransportEntry, punch::Candidates, route_request::path_digest,
 };
 
 /// The time at which the samples are issued.
@@ -102,4 +102,8 @@ pub(crate) fn tombstone_record() -> Record {
 
 pub(crate) fn signed_record() -> SignedRecord {
     node_record().sign(&secret(1))
+}
+
+pub(crate) fn candidates(addresses: &[&str]) -> Candidates {
+    Candidates::new(addresses.iter().map(|address| address.parse().unwrap()))
 }

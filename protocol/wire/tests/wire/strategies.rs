@@ -6,13 +6,14 @@ use bytes::Bytes;
 use byway_base::{
     Code, OverlayAddress, Port, PublicKey, RouteId, RoutingId, SecretKey, Signature, TransportId,
     TransportType, UnixTime,
-    limits::{HOPS_MAX, RECORD_ENTRIES},
+    limits::{HOPS_MAX, PUNCH_CANDIDATES, RECORD_ENTRIES},
 };
 use byway_wire::{
     Candidate, Hop, Kind, Packet, Record, RecordBody, RouteRequest, SignedRouteRequest, TransportEntry,
     link::{Agree, Offer},
     messaging::Frame,
     packet::{FLAG_ANSWER, FLAG_BLOCKED, FLAG_PROBE, FLAG_RETURN, PROBE_BYTES},
+    punch::{Candidates, Half, Mapping, PunchAnswer, PunchOffer, Refusal},
     setup::{Failure, InitiatorTag, NodeMessage, Reply, Role, SourceMessage},
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
@@ -132,6 +133,26 @@ pub(crate) fn offer() -> impl Strategy<Value = Offer> {
 
 pub(crate) fn agree() -> impl Strategy<Value = Agree> {
     (any::<u8>(), signature()).prop_map(|(version, signature)| Agree { version, signature })
+}
+
+fn candidates() -> impl Strategy<Value = Candidates> {
+    vec(address(), 0..=PUNCH_CANDIDATES).prop_map(Candidates::new)
+}
+
+pub(crate) fn punch_offer() -> impl Strategy<Value = PunchOffer> {
+    (any::<[u8; 16]>(), select(Mapping::ALL), candidates())
+        .prop_map(|(half, mapping, candidates)| PunchOffer { half: Half(half), mapping, candidates })
+}
+
+pub(crate) fn punch_answer() -> impl Strategy<Value = PunchAnswer> {
+    prop_oneof![
+        punch_offer().prop_map(|PunchOffer { half, mapping, candidates }| PunchAnswer::Ready {
+            half,
+            mapping,
+            candidates
+        }),
+        select(Refusal::ALL).prop_map(|why| PunchAnswer::Refused { why }),
+    ]
 }
 
 pub(crate) fn entry() -> impl Strategy<Value = TransportEntry> {

@@ -7,6 +7,7 @@ use byway_wire::{
     decode_whole, encode,
     link::{Agree, Offer},
     messaging::Frame,
+    punch::{PunchAnswer, PunchOffer},
     setup::{self, NodeMessage, Reply, SourceMessage},
 };
 
@@ -73,6 +74,14 @@ pub(super) fn packet(data: &[u8]) {
 
 pub(super) fn messaging_frame(data: &[u8]) {
     stream(data, Frame::take, Frame::write);
+}
+
+pub(super) fn punch_offer(data: &[u8]) {
+    canonical::<PunchOffer>(data);
+}
+
+pub(super) fn punch_answer(data: &[u8]) {
+    canonical::<PunchAnswer>(data);
 }
 
 pub(super) fn link_offer(data: &[u8]) {
