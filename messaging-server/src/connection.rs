@@ -1,4 +1,4 @@
-//! One client's connection: a task that reads, switches and writes.
+//! One connection with a client or another server: what its task reads, switches and writes.
 
 use std::{
     collections::VecDeque,
@@ -11,9 +11,9 @@ use std::{
 };
 
 use bytes::BytesMut;
-use byway_base::limits::{TRANSPORT_PING_INTERVAL, TRANSPORT_SILENCE, TRANSPORT_WRITE_BATCH};
-use byway_messaging::{ClientId, KeyMemo, Violation};
-use byway_net::{TlsPipe, tcp::TlsConnection};
+use byway_base::limits::{MESSAGING_IDLE, MESSAGING_SILENCE, TRANSPORT_WRITE_BATCH};
+use byway_messaging::{Beat, KeyMemo, Pulse, SessionId, Violation};
+use byway_net::Pipe;
 use byway_wire::{DecodeError, messaging::Frame};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
@@ -22,38 +22,46 @@ use crate::{
     relay::{Relay, Replaced},
 };
 
-/// Reads and writes of one poll, after which other clients have their turn.
+/// Reads and writes of one poll, after which others have their turn.
 const ROUNDS: usize = 8;
-/// Time to tell a client why it is turned away.
+/// Shortest pause between two looks at a peer.
+const LOOK_MIN: Duration = Duration::from_millis(100);
+/// Time to tell a peer why it is turned away.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum End {
-    /// The client closed it.
-    #[error("the client left")]
+    /// The peer closed it.
+    #[error("the peer left")]
     Left,
-    /// The client connected anew.
+    /// The peer connected anew.
     #[error(transparent)]
     Replaced(#[from] Replaced),
     /// It broke.
     #[error("the connection broke: {0}")]
     Broken(#[from] io::Error),
-    /// The client sent what is no frame.
-    #[error("the client sent what is no frame: {0}")]
+    /// The peer sent what is no frame.
+    #[error("the peer sent what is no frame: {0}")]
     Malformed(#[from] DecodeError),
-    /// The client sent a frame that only servers send.
+    /// The peer sent a frame that is not its to send.
     #[error(transparent)]
     Violation(#[from] Violation),
     /// Nothing was heard for too long.
-    #[error("the client was silent for {TRANSPORT_SILENCE:?}")]
+    #[error("the peer was silent for too long")]
     Silent,
-    /// The client takes nothing.
-    #[error("the client read nothing for {TRANSPORT_SILENCE:?}")]
+    /// The peer takes nothing.
+    #[error("the peer read nothing for {MESSAGING_SILENCE:?}")]
     Deaf,
+    /// A link between servers that nobody uses.
+    #[error("the link carried nothing for {MESSAGING_IDLE:?}")]
+    Idle,
     /// The server is full.
-    #[error("the server holds as many clients as it may")]
+    #[error("the server holds as many connections as it may")]
     Full,
+    /// A server that is not known to be one.
+    #[error("the peer is not listed as a messaging server")]
+    Unlisted,
 }
 
 impl End {
@@ -67,26 +75,15 @@ impl End {
             Self::Violation(_) => "violation",
             Self::Silent => "silent",
             Self::Deaf => "deaf",
+            Self::Idle => "idle",
             Self::Full => "full",
+            Self::Unlisted => "unlisted",
         }
     }
 }
 
-/// Serves a client until its connection ends.
-pub(crate) async fn serve(relay: Arc<Relay>, connection: TlsConnection) -> End {
-    let key = connection.peer;
-    let mut pipe = TlsPipe::new(connection);
-    let Ok(id) = relay.connect(key) else {
-        turn_away(&mut pipe).await;
-        return End::Full;
-    };
-    let session = Session { relay, id };
-    let mut connection = Connection::new(session, pipe);
-    poll_fn(|cx| connection.poll(cx)).await
-}
-
-/// Says that a limit was reached, so that the client goes elsewhere instead of guessing.
-async fn turn_away(pipe: &mut TlsPipe) {
+/// Says that a limit was reached, so that the peer goes elsewhere instead of guessing.
+pub(crate) async fn turn_away(mut pipe: impl Pipe) {
     let mut outgoing = Outgoing::default();
     outgoing.push(Frame::Limited);
     let tell = poll_fn(|cx| {
@@ -102,7 +99,7 @@ async fn turn_away(pipe: &mut TlsPipe) {
 /// A place in the switch, given back on drop however the task ends.
 struct Session {
     relay: Arc<Relay>,
-    id: ClientId,
+    id: SessionId,
 }
 
 impl Drop for Session {
@@ -111,51 +108,42 @@ impl Drop for Session {
     }
 }
 
-struct Connection {
+/// A connection that has its place. As a future it is ready when the connection is over.
+///
+/// Each of thousands of idle clients costs what is in here: buffers exist only while something is under way.
+pub(crate) struct Connection<P> {
     session: Session,
-    pipe: TlsPipe,
+    pipe: P,
+    /// Whether the peer lives; for clients and links alike.
+    pulse: Pulse,
     memo: KeyMemo,
     arrived: BytesMut,
     outgoing: Outgoing,
-    heard: Instant,
-    pinged: Instant,
-    progress: Instant,
+    /// Since when bytes wait and none was taken; none if nothing waits.
+    waiting: Option<Instant>,
     timer: Pin<Box<Sleep>>,
 }
 
-impl Connection {
-    fn new(session: Session, pipe: TlsPipe) -> Self {
-        let now = Instant::now();
+impl<P: Pipe> Connection<P> {
+    pub(crate) fn new(relay: Arc<Relay>, id: SessionId, pipe: P) -> Self {
+        let pulse = Pulse::server(relay.now());
+        let first = relay.instant(pulse.poll_timeout());
         Self {
-            session,
+            session: Session { relay, id },
             pipe,
+            pulse,
             memo: KeyMemo::default(),
             arrived: BytesMut::new(),
             outgoing: Outgoing::default(),
-            heard: now,
-            pinged: now,
-            progress: now,
-            timer: Box::pin(sleep_until(now + TRANSPORT_PING_INTERVAL)),
+            waiting: None,
+            timer: Box::pin(sleep_until(first)),
         }
     }
 
-    /// Ready when the connection is over. Reading does not wait for writing nor the other way round.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        for _ in 0..ROUNDS {
-            let wrote = match self.poll_write(cx) {
-                Poll::Ready(Err(end)) => return Poll::Ready(end),
-                write => write.is_ready(),
-            };
-            let read = match self.poll_read(cx) {
-                Poll::Ready(Err(end)) => return Poll::Ready(end),
-                read => read.is_ready(),
-            };
-            if !wrote && !read {
-                return self.poll_timer(cx);
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+    /// For a link between servers, over which `arrived` came before.
+    pub(crate) fn of_link(relay: Arc<Relay>, id: SessionId, pipe: P, arrived: BytesMut) -> Self {
+        let memo = KeyMemo::between_servers();
+        Self { memo, arrived, ..Self::new(relay, id, pipe) }
     }
 
     /// Writes once. Pending if there is nothing to write or no room for it.
@@ -165,7 +153,10 @@ impl Connection {
             let Session { relay, id } = &self.session;
             if let Poll::Ready(transmit) = relay.poll_transmit(*id, TRANSPORT_WRITE_BATCH, &mut frames, cx) {
                 transmit?;
-                self.progress = Instant::now();
+                self.waiting = Some(Instant::now());
+            }
+            if frames.iter().any(|frame| !matches!(frame, Frame::Pong(_))) {
+                self.pulse.wrote(relay.now());
             }
             frames.into_iter().for_each(|frame| self.outgoing.push(frame));
             if self.outgoing.is_empty() {
@@ -176,13 +167,13 @@ impl Connection {
         let pipe = &mut self.pipe;
         let taken = ready!(self.outgoing.write(|slices| pipe.poll_write(cx, slices)))?;
         self.outgoing.advance(taken);
-        self.progress = Instant::now();
+        self.waiting = Some(Instant::now());
         Poll::Ready(Ok(()))
     }
 
-    /// Nothing is left to write: nothing can be overdue.
+    /// Nothing is left to write.
     fn idle(&mut self) -> Poll<Result<(), End>> {
-        self.progress = Instant::now();
+        self.waiting = None;
         Poll::Pending
     }
 
@@ -191,7 +182,7 @@ impl Connection {
         if ready!(self.pipe.poll_read(cx, &mut self.arrived))? == 0 {
             return Poll::Ready(Err(End::Left));
         }
-        self.heard = Instant::now();
+        self.pulse.heard(self.session.relay.now());
         let mut frames = Vec::new();
         let decoded = loop {
             match self.memo.take(&mut self.arrived) {
@@ -201,7 +192,7 @@ impl Connection {
             }
         };
         if self.arrived.is_empty() {
-            // Idle clients keep no buffer; a busy one's is out in slices anyway.
+            // Idle peers keep no buffer; a busy one's is out in slices anyway.
             self.arrived = BytesMut::new();
         }
         if !frames.is_empty() {
@@ -210,22 +201,62 @@ impl Connection {
         Poll::Ready(decoded.map_err(End::from))
     }
 
-    /// Looks after silence, then sleeps until there may be more of it.
+    /// Does what time asks for, then sleeps until it asks for more.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let Session { relay, id } = &self.session;
+        let look = self.next_look();
+        // Later is found out when the timer fires: a busy peer's is not set anew with every frame.
+        if look < self.timer.deadline() {
+            self.timer.as_mut().reset(look);
+        }
         while self.timer.as_mut().poll(cx).is_ready() {
-            let now = Instant::now();
-            if now - self.heard >= TRANSPORT_SILENCE {
-                return Poll::Ready(End::Silent);
+            match self.pulse.handle_timeout(relay.now()) {
+                Beat::Lost => return Poll::Ready(End::Silent),
+                Beat::Ping => relay.ping(*id),
+                Beat::Fine => {}
             }
-            if now - self.progress >= TRANSPORT_SILENCE {
+            if self.deaf_at().is_some_and(|deaf| Instant::now() >= deaf) {
                 return Poll::Ready(End::Deaf);
             }
-            if now - self.heard.max(self.pinged) >= TRANSPORT_PING_INTERVAL {
-                self.pinged = now;
-                self.session.relay.ping(self.session.id, 0);
+            if relay.is_idle(*id) {
+                return Poll::Ready(End::Idle);
             }
-            self.timer.as_mut().reset(now + TRANSPORT_PING_INTERVAL);
+            let look = self.next_look().max(Instant::now() + LOOK_MIN);
+            self.timer.as_mut().reset(look);
         }
+        Poll::Pending
+    }
+
+    fn next_look(&self) -> Instant {
+        let beat = self.session.relay.instant(self.pulse.poll_timeout());
+        self.deaf_at().map_or(beat, |deaf| beat.min(deaf))
+    }
+
+    fn deaf_at(&self) -> Option<Instant> {
+        self.waiting.map(|since| since + MESSAGING_SILENCE)
+    }
+}
+
+impl<P: Pipe> Future for Connection<P> {
+    type Output = End;
+
+    /// Reading does not wait for writing nor the other way round.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
+        let this = &mut *self;
+        for _ in 0..ROUNDS {
+            let wrote = match this.poll_write(cx) {
+                Poll::Ready(Err(end)) => return Poll::Ready(end),
+                write => write.is_ready(),
+            };
+            let read = match this.poll_read(cx) {
+                Poll::Ready(Err(end)) => return Poll::Ready(end),
+                read => read.is_ready(),
+            };
+            if !wrote && !read {
+                return this.poll_timer(cx);
+            }
+        }
+        cx.waker().wake_by_ref();
         Poll::Pending
     }
 }

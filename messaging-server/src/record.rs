@@ -15,7 +15,8 @@ use crate::relay::Relay;
 /// What does not change.
 #[derive(Debug, Clone)]
 pub(crate) struct About {
-    pub(crate) address: SocketAddr,
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) udp: Vec<SocketAddr>,
     pub(crate) capacity: u32,
     pub(crate) region: String,
 }
@@ -23,10 +24,10 @@ pub(crate) struct About {
 impl About {
     fn record(&self, relay: &Relay, draining: bool) -> RecordBody {
         RecordBody::Server {
-            addresses: vec![self.address],
-            udp: Vec::new(),
+            addresses: self.addresses.clone(),
+            udp: self.udp.clone(),
             capacity: self.capacity,
-            clients: u32::try_from(relay.clients()).unwrap_or(u32::MAX),
+            clients: u32::try_from(relay.load().clients).unwrap_or(u32::MAX),
             region: self.region.clone(),
             draining,
         }

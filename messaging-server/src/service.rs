@@ -2,29 +2,34 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use byway_base::{Code, Problem, PublicKey, SecretKey};
-use byway_messaging_client::{ALPN_SERVER, Directory, HttpDirectory, Publisher};
-use byway_net::{Identity, tcp::TlsListener};
+use byway_base::{Code, Problem, PublicKey, SecretKey, limits::RECORD_ENTRIES};
+use byway_messaging_client::{Directory, HttpDirectory, Publisher};
+use byway_net::Identity;
 use byway_service_kit::{Common, Health, Service, Shutdown, key_file};
 use tokio::{
     net::lookup_host,
-    sync::watch,
+    sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    accept::Reception,
     config::{Config, RawConfig},
-    connection::{self, End},
+    links::Linker,
+    listen::Listeners,
     record::{self, About},
     relay::Relay,
     report,
+    servers::Servers,
 };
 
 /// A messaging server, bound and ready to serve.
 pub struct MessagingServer {
-    listener: TlsListener,
-    relay: Arc<Relay>,
+    listeners: Listeners,
+    linker: Linker,
+    /// Other servers that the relay wants dialled.
+    wanted: mpsc::Receiver<PublicKey>,
     health: Health,
     secret: SecretKey,
     about: About,
@@ -55,7 +60,13 @@ impl Service for MessagingServer {
     }
 
     fn addresses(&self) -> Vec<(&'static str, String)> {
-        vec![("messaging", self.listener.local_address().to_string())]
+        let list = |addresses: Vec<SocketAddr>| {
+            let texts: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
+            (!texts.is_empty()).then(|| texts.join(", "))
+        };
+        let tcp = list(self.listeners.tcp_addresses()).map(|addresses| ("messaging", addresses));
+        let udp = list(self.listeners.udp_addresses()).map(|addresses| ("messaging-quic", addresses));
+        tcp.into_iter().chain(udp).collect()
     }
 
     fn identity(&self) -> Option<PublicKey> {
@@ -63,7 +74,8 @@ impl Service for MessagingServer {
     }
 
     async fn serve(self, shutdown: Shutdown) -> Result<(), Problem> {
-        let Self { listener, relay, health, secret, about, directory } = self;
+        let Self { listeners, linker, wanted, health, secret, about, directory } = self;
+        let relay = linker.relay.clone();
         let draining = CancellationToken::new();
         let withdraw = CancellationToken::new();
         let publisher = directory.map(|directory| {
@@ -74,20 +86,24 @@ impl Service for MessagingServer {
         });
         let mut background = JoinSet::new();
         background.spawn(report::run(relay.clone()));
+        background.spawn(linker.clone().run(wanted));
 
-        let mut clients = JoinSet::new();
-        let accepting = accept_clients(listener, &relay, &mut clients);
+        let mut reception = Reception::new(linker, listeners.start());
         tokio::select! {
-            () = accepting => {}
+            () = reception.run() => {}
             () = health.draining() => {}
             () = shutdown.begun() => {}
         }
-        tracing::info!(clients = relay.clients(), "draining: clients are asked to move");
+        tracing::info!(clients = relay.load().clients, "draining: clients are asked to move");
         draining.cancel();
         relay.drain();
-        wait_for_end(&mut clients, &shutdown).await;
+        reception.close();
+        tokio::select! {
+            () = async { shutdown.begun().await; reception.empty().await } => {}
+            () = shutdown.expired() => tracing::info!("time to drain is over; the remaining clients are cut off"),
+        }
         withdraw.cancel();
-        clients.shutdown().await;
+        reception.end().await;
         end(publisher).await;
         Ok(())
     }
@@ -97,33 +113,50 @@ impl MessagingServer {
     /// Binds with the key and the directory given, whatever `config` says about them.
     ///
     /// # Errors
-    /// If the address cannot be listened on, or the public one not resolved.
+    /// If an address cannot be listened on, or a public one not resolved.
     pub async fn bind_with(
         config: Config,
         secret: SecretKey,
         directory: Option<Arc<dyn Directory>>,
     ) -> Result<Self, Problem> {
         let identity = Identity::new(secret.clone());
-        let tls = identity.server_config(&[ALPN_SERVER]);
-        let listener = TlsListener::bind(config.listen, tls).await.map_err(|error| {
-            Problem::new(Code::Bind, format!("cannot listen on {}", config.listen), error)
-        })?;
-        let address = match &config.public_address {
-            Some(name) => resolve(name).await?,
-            None => listener.local_address(),
+        let servers = directory.clone().filter(|_| config.relay).map(|it| Arc::new(Servers::new(it)));
+        let listeners =
+            Listeners::bind(&config.listen, &config.quic_listen, &identity, servers.is_some()).await?;
+        let addresses = public("public_address", &config.public_address, listeners.tcp_addresses()).await?;
+        let udp = match (&config.quic_public_address[..], listeners.udp_addresses()) {
+            (_, bound) if bound.is_empty() => bound,
+            ([], bound) => public("public_address", &config.public_address, bound).await?,
+            (names, bound) => public("quic_public_address", names, bound).await?,
         };
         let capacity = u32::try_from(config.limits.clients).unwrap_or(u32::MAX);
-        let about = About { address, capacity, region: config.region };
-        let relay = Arc::new(Relay::new(config.limits));
-        Ok(Self { listener, relay, health: Health::new(), secret, about, directory })
+        let about = About { addresses, udp, capacity, region: config.region };
+        let (relay, wanted) = Relay::new(config.limits);
+        let linker = Linker { relay, identity, servers };
+        Ok(Self { listeners, linker, wanted, health: Health::new(), secret, about, directory })
     }
 }
 
-async fn resolve(name: &str) -> Result<SocketAddr, Problem> {
-    let problem =
-        |why: String| Problem::new(Code::Config, format!("cannot use `public_address` {name}"), why);
-    let mut found = lookup_host(name).await.map_err(|error| problem(error.to_string()))?;
-    found.next().ok_or_else(|| problem("the name has no address".to_owned()))
+/// What `names` stand for, or where the server is bound if there are none.
+async fn public(setting: &str, names: &[String], bound: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Problem> {
+    let mut found = if names.is_empty() { bound } else { Vec::new() };
+    for name in names {
+        let problem = |why: String| Problem::new(Code::Config, format!("cannot use `{setting}` {name}"), why);
+        let resolved: Vec<_> = lookup_host(name).await.map_err(|error| problem(error.to_string()))?.collect();
+        if resolved.is_empty() {
+            return Err(problem("the name has no address".to_owned()));
+        }
+        found.extend(resolved);
+    }
+    // Names resolve to the same address more than once, and records hold so many.
+    let mut unique: Vec<SocketAddr> = Vec::new();
+    for address in found {
+        let plain = SocketAddr::new(address.ip().to_canonical(), address.port());
+        if !unique.contains(&plain) && unique.len() < RECORD_ENTRIES {
+            unique.push(plain);
+        }
+    }
+    Ok(unique)
 }
 
 /// Publishing is not needed for those who are connected; those who are not yet find the server by it.
@@ -132,49 +165,6 @@ fn publish_check(health: &Health) -> impl Fn(Option<Problem>) + Send + 'static {
     move |problem| match problem {
         None => check.ok(),
         Some(problem) => check.degraded(format!("the server's record is not published: {problem}")),
-    }
-}
-
-/// Accepts clients, one task each, until the listener ends.
-async fn accept_clients(mut listener: TlsListener, relay: &Arc<Relay>, clients: &mut JoinSet<()>) {
-    loop {
-        tokio::select! {
-            connection = listener.accept() => {
-                let Some(connection) = connection else { return };
-                let (key, address) = (connection.peer, connection.address);
-                let relay = relay.clone();
-                clients.spawn(async move {
-                    let end = connection::serve(relay, connection).await;
-                    log_end(key, address, &end);
-                });
-            }
-            Some(ended) = clients.join_next() => log_panic(ended),
-        }
-    }
-}
-
-fn log_end(client: PublicKey, address: SocketAddr, end: &End) {
-    metrics::counter!("byway_messaging_connections_ended_total", "reason" => end.reason()).increment(1);
-    tracing::debug!(?client, %address, %end, "client's connection ended");
-}
-
-fn log_panic(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended
-        && !error.is_cancelled()
-    {
-        tracing::error!(%error, "a client's task failed");
-    }
-}
-
-/// Waits until the process is to end and the clients left, or the time for that is over.
-async fn wait_for_end(clients: &mut JoinSet<()>, shutdown: &Shutdown) {
-    let left = async {
-        shutdown.begun().await;
-        while clients.join_next().await.is_some() {}
-    };
-    tokio::select! {
-        () = left => {}
-        () = shutdown.expired() => tracing::info!("time to drain is over; the remaining clients are cut off"),
     }
 }
 

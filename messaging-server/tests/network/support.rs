@@ -1,33 +1,24 @@
 //! Servers, clients and raw connections for the tests.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+mod raw;
+mod records;
 
-use bytes::BytesMut;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
 use byway_base::{Code, Problem, PublicKey, SecretKey};
 use byway_messaging::SwitchLimits;
 use byway_messaging_client::{
-    ALPN_SERVER, ALPN_TRANSPORT, Config as ClientConfig, Directory, MessagingClient, PeerConnections,
-    ServerAddress, Status,
+    ALPN_TRANSPORT, Config as ClientConfig, Directory, MessagingClient, PeerConnections, ServerAddress,
+    Status,
 };
-use byway_messaging_server::{Config, MessagingServer};
-use byway_net::{Expect, Identity, tcp};
+use byway_messaging_server::{Config, MessagingServer, QuicListen};
 use byway_service_kit::{Health, Service, Shutdown};
-use byway_wire::{RecordBody, SignedRecord, messaging::Frame};
-use futures_util::{FutureExt, future::BoxFuture};
 use sha2::{Digest, Sha256};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    task::JoinHandle,
-};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+pub(crate) use raw::Raw;
+pub(crate) use records::{Hanging, Records};
 
 /// Nothing in a test takes this long unless it fails.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
@@ -43,6 +34,8 @@ pub(crate) fn key(n: u8) -> PublicKey {
 /// A messaging server that runs.
 pub(crate) struct Server {
     pub(crate) at: ServerAddress,
+    /// Where it speaks QUIC and answers STUN.
+    pub(crate) udp: SocketAddr,
     pub(crate) shutdown: Shutdown,
     pub(crate) health: Health,
     pub(crate) task: JoinHandle<Result<(), Problem>>,
@@ -52,13 +45,15 @@ pub(crate) struct Server {
 pub(crate) struct Start {
     pub(crate) listen: SocketAddr,
     pub(crate) limits: SwitchLimits,
+    /// Whether it links with other servers.
+    pub(crate) relay: bool,
     pub(crate) directory: Option<Arc<dyn Directory>>,
 }
 
 impl Default for Start {
     fn default() -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { listen, limits: SwitchLimits::default(), directory: None }
+        Self { listen, limits: SwitchLimits::default(), relay: true, directory: None }
     }
 }
 
@@ -69,10 +64,13 @@ impl Server {
 
     pub(crate) async fn start_with(n: u8, start: Start) -> Self {
         let config = Config {
-            listen: start.listen,
-            public_address: None,
+            listen: vec![start.listen],
+            quic_listen: QuicListen::SameAddress,
+            public_address: Vec::new(),
+            quic_public_address: Vec::new(),
             messaging_discovery: Vec::new(),
             region: format!("region-{n}"),
+            relay: start.relay,
             limits: start.limits,
             key_file: "unused".into(),
         };
@@ -84,10 +82,10 @@ impl Server {
                 Err(problem) => panic!("{problem}"),
             }
         };
-        let address = server.addresses()[0].1.parse().unwrap();
+        let [address, udp] = [0, 1].map(|n| server.addresses()[n].1.parse().unwrap());
         let (shutdown, health) = (Shutdown::new(LONG), server.health());
         let task = tokio::spawn(server.serve(shutdown.clone()));
-        Self { at: ServerAddress { key: key(n), address }, shutdown, health, task }
+        Self { at: ServerAddress { key: key(n), address }, udp, shutdown, health, task }
     }
 
     /// Ends it as a crash would: all connections break at once.
@@ -96,6 +94,15 @@ impl Server {
         let _ = self.task.await;
         self.at.address
     }
+}
+
+/// Two honest clients, 10 and 11, that exchange some mebibytes through the server.
+pub(crate) async fn transfer_through(server: &Server, mebibytes: u64) {
+    let (a, b) = (client(10, &[server]), client(11, &[server]));
+    spawn_hasher(b.accept(ALPN_TRANSPORT).unwrap());
+    b.ready().await;
+    let connection = a.connect(key(11), ALPN_TRANSPORT).await.unwrap();
+    transfer(&connection, mebibytes, async |_| {}).await;
 }
 
 /// A client of `servers` that accepts transports.
@@ -167,103 +174,4 @@ pub(crate) async fn transfer(
     }
     send.finish().unwrap();
     assert_eq!(receive.read_to_end(64).await.unwrap(), hash.finalize().to_vec());
-}
-
-/// A client that speaks frames by hand.
-pub(crate) struct Raw {
-    connection: tcp::TlsConnection,
-    arrived: BytesMut,
-}
-
-impl Raw {
-    /// Connects as the key `n`, and does nothing more.
-    pub(crate) async fn dial(n: u8, server: &Server) -> Self {
-        let identity = Identity::new(secret(n));
-        let expect = Expect::Exactly(server.at.key);
-        let connection = tcp::connect(server.at.address, &identity, expect, ALPN_SERVER, LONG).await.unwrap();
-        Self { connection, arrived: BytesMut::new() }
-    }
-
-    /// Connects as the key `n`, and waits until the server answers.
-    pub(crate) async fn connect(n: u8, server: &Server) -> Self {
-        let mut raw = Self::dial(n, server).await;
-        raw.send(&Frame::Ping(1)).await;
-        assert_eq!(raw.receive().await, Some(Frame::Pong(1)));
-        raw
-    }
-
-    pub(crate) async fn send(&mut self, frame: &Frame) {
-        let mut bytes = Vec::new();
-        frame.write(&mut bytes);
-        self.send_bytes(&bytes).await;
-    }
-
-    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
-        self.connection.stream.write_all(bytes).await.unwrap();
-        self.connection.stream.flush().await.unwrap();
-    }
-
-    /// The next frame; `None` at the end of the connection.
-    pub(crate) async fn receive(&mut self) -> Option<Frame> {
-        loop {
-            if let Some(frame) = Frame::take(&mut self.arrived).unwrap() {
-                return Some(frame);
-            }
-            let read =
-                tokio::time::timeout(LONG, self.connection.stream.read_buf(&mut self.arrived)).await.unwrap();
-            if read.unwrap_or(0) == 0 {
-                return None;
-            }
-        }
-    }
-}
-
-/// A directory in memory, which can be out of order.
-#[derive(Default)]
-pub(crate) struct Records {
-    records: Mutex<BTreeMap<PublicKey, SignedRecord>>,
-    pub(crate) down: AtomicBool,
-}
-
-impl Records {
-    pub(crate) fn body_of(&self, key: PublicKey) -> Option<RecordBody> {
-        self.records.lock().unwrap().get(&key).map(|record| record.record.body.clone())
-    }
-
-    fn check(&self) -> Result<(), Problem> {
-        match self.down.load(Ordering::SeqCst) {
-            true => Err(Problem::new(Code::ServiceUnreachable, "no directory", "it is down")),
-            false => Ok(()),
-        }
-    }
-}
-
-impl Directory for Records {
-    fn look_up(&self, keys: Vec<PublicKey>) -> BoxFuture<'_, Result<Vec<SignedRecord>, Problem>> {
-        async move {
-            self.check()?;
-            let records = self.records.lock().unwrap();
-            Ok(keys.iter().filter_map(|key| records.get(key)).cloned().collect())
-        }
-        .boxed()
-    }
-
-    fn servers(&self) -> BoxFuture<'_, Result<Vec<SignedRecord>, Problem>> {
-        async move {
-            self.check()?;
-            let records = self.records.lock().unwrap();
-            let is_server = |record: &&SignedRecord| matches!(record.record.body, RecordBody::Server { .. });
-            Ok(records.values().filter(is_server).cloned().collect())
-        }
-        .boxed()
-    }
-
-    fn publish(&self, record: SignedRecord) -> BoxFuture<'_, Result<(), Problem>> {
-        async move {
-            self.check()?;
-            self.records.lock().unwrap().insert(record.record.subject, record);
-            Ok(())
-        }
-        .boxed()
-    }
 }

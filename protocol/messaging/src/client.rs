@@ -4,7 +4,12 @@
 //! out the [`Effect`]s, and asks [`ClientCore::way`] for each datagram. A way that breaks is replaced by the next best
 //! at the next datagram: above, QUIC sees a few lost packets and no more.
 
+mod held;
+mod homes;
+mod news;
 mod peer;
+mod random;
+mod redial;
 mod server;
 mod ways;
 
@@ -14,13 +19,13 @@ use std::{
     time::Duration,
 };
 
-use byway_base::{
-    Moment, PublicKey,
-    limits::{MESSAGING_IDLE, RECORD_ENTRIES},
-};
+use byway_base::{Moment, PublicKey, limits::RECORD_ENTRIES};
 
 use crate::recent::Recent;
-use peer::{Contact, Peer};
+use held::Held;
+use homes::Scout;
+use peer::{Hop, Peer};
+use random::Random;
 use server::Server;
 pub use server::{LinkState, Origin, ServerInfo};
 pub use ways::{Unreachable, Way};
@@ -29,12 +34,6 @@ pub use ways::{Unreachable, Way};
 const PEERS: usize = 16_384;
 /// Servers remembered by one client.
 const SERVERS: usize = 1_024;
-/// Links held at once for the sake of single peers, beside those to the client's own servers.
-const EXTRA_LINKS: usize = 16;
-/// A home that drains is left this long after its replacement was published, so that peers learn of it first.
-const LEAVE_AFTER: Duration = Duration::from_secs(2);
-/// A server that was left because it drains is not dialled again before this.
-const DRAINED_AWAY: Duration = Duration::from_secs(30);
 
 /// What the shell is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,13 +42,23 @@ pub enum Effect {
     Connect {
         /// Who must answer there.
         server: PublicKey,
-        /// Where.
-        address: SocketAddr,
+        /// Where it listens for TLS over TCP.
+        tcp: Vec<SocketAddr>,
+        /// Where it listens for QUIC.
+        udp: Vec<SocketAddr>,
     },
     /// Close the connection, or stop opening it; no answer.
     Disconnect {
         /// To whom.
         server: PublicKey,
+    },
+    /// Measure the round trip to a server that is not connected, without becoming its client; answer with
+    /// [`ClientCore::probed`] within a few seconds.
+    Probe {
+        /// Which.
+        server: PublicKey,
+        /// Where it listens for TLS over TCP.
+        tcp: Vec<SocketAddr>,
     },
     /// Ask the directory for a record; answer with [`ClientCore::record_found`], [`ClientCore::record_absent`] or
     /// [`ClientCore::look_up_failed`]. Look-ups that come together are best asked together.
@@ -89,12 +98,18 @@ pub struct ClientCore {
     effects: VecDeque<Effect>,
     published: Vec<PublicKey>,
     published_at: Moment,
+    /// A lost home is not replaced by a new connection before this.
+    replace_at: Moment,
+    scout: Scout,
+    held: Held,
+    random: Random,
 }
 
 impl ClientCore {
-    /// A client with the key `own` that stays connected to `wanted` servers. It knows none yet.
+    /// A client with the key `own` that stays connected to `wanted` servers. It knows none yet. `seed` is any number, another
+    /// for each client: it spreads them over time.
     #[must_use]
-    pub fn new(own: PublicKey, wanted: usize) -> Self {
+    pub fn new(own: PublicKey, wanted: usize, seed: u64) -> Self {
         Self {
             own,
             wanted: wanted.clamp(1, RECORD_ENTRIES),
@@ -103,6 +118,10 @@ impl ClientCore {
             effects: VecDeque::new(),
             published: Vec::new(),
             published_at: Moment::ZERO,
+            replace_at: Moment::ZERO,
+            scout: Scout::default(),
+            held: Held::default(),
+            random: Random::new(seed),
         }
     }
 
@@ -132,6 +151,14 @@ impl ClientCore {
         self.tend(now);
     }
 
+    /// Peers that were reached through two servers lately: each, the own server, and its.
+    pub fn relayed_peers(&self, now: Moment) -> impl Iterator<Item = (PublicKey, PublicKey, PublicKey)> {
+        self.peers.iter().filter_map(move |(key, peer)| match peer.heard? {
+            Hop::Relayed { via, at } if peer.is_relayed(now) => Some((*key, via, at)),
+            _ => None,
+        })
+    }
+
     fn learn(&mut self, info: ServerInfo) {
         if let Some(server) = self.servers.get_mut(&info.key) {
             server.draining = info.draining || (server.draining && server.is_up());
@@ -156,15 +183,26 @@ impl ClientCore {
     pub fn link_up(&mut self, server: PublicKey, now: Moment) {
         if let Some(server) = self.servers.get_mut(&server) {
             server.link = LinkState::Up;
-            server.used = now;
+            server.late = false;
+            (server.used, server.since) = (now, now);
         }
         self.tend(now);
     }
 
-    /// The connection to a server ended or could not be opened; the next attempt comes after `pause` at the earliest.
-    pub fn link_down(&mut self, server: PublicKey, pause: Duration, now: Moment) {
-        if let Some(server) = self.servers.get_mut(&server) {
-            server.link = LinkState::Down { until: now + pause };
+    /// The connection to a server ended or could not be opened. The next attempt comes after a pause.
+    pub fn link_down(&mut self, key: PublicKey, now: Moment) {
+        if let Some(server) = self.servers.get_mut(&key) {
+            let held = server.is_up() && now - server.since >= redial::LIVED;
+            server.failures = if held { 1 } else { server.failures.saturating_add(1) };
+            let until = now + redial::pause(&server.info, server.failures, &mut self.random);
+            if server.is_up() && server.home && !server.draining {
+                // One draw for both: the later of two would bring the clients together again.
+                self.replace_at = match server.failures {
+                    1 => until,
+                    _ => now + self.random.between(Duration::ZERO, redial::spread(&server.info)),
+                };
+            }
+            server.link = LinkState::Down { until };
             server.home = false;
             // Whoever comes back no longer drains, or will say so.
             server.draining = false;
@@ -172,18 +210,39 @@ impl ClientCore {
         self.tend(now);
     }
 
+    /// The connection to a server that was asked to end by [`Effect::Disconnect`] did so, though it may have come up just
+    /// then.
+    pub fn link_closed(&mut self, server: PublicKey, now: Moment) {
+        if let Some(server) = self.servers.get_mut(&server).filter(|server| server.is_up()) {
+            server.link = LinkState::Down { until: now };
+            server.home = false;
+        }
+        self.tend(now);
+    }
+
+    /// Whether nothing comes back over the connection to a server at present: other ways are preferred meanwhile.
+    pub fn link_late(&mut self, server: PublicKey, late: bool) {
+        if let Some(server) = self.servers.get_mut(&server) {
+            server.late = late;
+        }
+    }
+
     /// A round trip to a server was measured.
     pub fn link_rtt(&mut self, server: PublicKey, rtt: Duration) {
         if let Some(server) = self.servers.get_mut(&server) {
-            server.rtt = Some(rtt);
+            server.measured(rtt);
         }
     }
 
     /// A server said that it will stop.
     pub fn draining(&mut self, server: PublicKey, now: Moment) {
-        if let Some(server) = self.servers.get_mut(&server) {
+        if let Some(server) = self.servers.get_mut(&server).filter(|server| !server.draining) {
             server.draining = true;
             server.used = now;
+            if server.home {
+                let spread = redial::spread(&server.info).min(redial::DRAIN_SPREAD_MAX);
+                self.replace_at = now + self.random.between(Duration::ZERO, spread);
+            }
         }
         self.tend(now);
     }
@@ -196,13 +255,7 @@ impl ClientCore {
     /// When [`ClientCore::handle_timeout`] is due next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Moment> {
-        let lacking = self.homes().count() < self.wanted;
-        let times = self.servers.values().filter_map(|server| match server.link {
-            LinkState::Down { until } => (lacking && !server.draining && !server.is_full()).then_some(until),
-            _ if server.home => None,
-            _ => Some(self.leave_at(server)),
-        });
-        times.min()
+        self.tend_at()
     }
 
     /// The servers through which peers reach this client, as last published.
@@ -211,10 +264,21 @@ impl ClientCore {
         &self.published
     }
 
+    /// Whether it is connected to as many servers as it wants.
+    #[must_use]
+    pub fn has_enough(&self) -> bool {
+        self.published.len() >= self.wanted && self.published.iter().all(|server| self.is_up(server))
+    }
+
     /// Whether at least one server is connected.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.servers.values().any(Server::is_up)
+    }
+
+    /// Every server that is known, connected or not.
+    pub fn known_servers(&self) -> impl Iterator<Item = &ServerInfo> {
+        self.servers.values().map(|server| &server.info)
     }
 
     /// Every server that is connected, being connected, or configured.
@@ -227,83 +291,6 @@ impl ClientCore {
             rtt: server.rtt,
             draining: server.draining,
         })
-    }
-
-    fn homes(&self) -> impl Iterator<Item = &Server> {
-        self.servers.values().filter(|server| server.home && !server.draining)
-    }
-
-    /// When a connected server that is no home is left: once no peer was reached through it for a while.
-    fn leave_at(&self, server: &Server) -> Moment {
-        if server.draining && self.is_settled() {
-            return self.published_at + LEAVE_AFTER;
-        }
-        server.used + MESSAGING_IDLE
-    }
-
-    /// Enough homes are connected, or as many as there are.
-    fn is_settled(&self) -> bool {
-        let up = self.homes().filter(|server| server.is_up()).count();
-        up > 0 && (up >= self.wanted || !self.servers.values().any(|server| !server.home && !server.draining))
-    }
-
-    /// Brings the links in line with what is wanted, then says what changed. Called after everything that happened.
-    fn tend(&mut self, now: Moment) {
-        self.choose_homes(now);
-        self.publish(now);
-        self.leave_idle(now);
-    }
-
-    fn choose_homes(&mut self, now: Moment) {
-        for server in self.servers.values_mut().filter(|server| server.draining) {
-            server.home = false;
-        }
-        while self.homes().count() < self.wanted {
-            let regions: Vec<_> = self.homes().map(|server| server.info.region.as_str()).collect();
-            let fits = |server: &&Server| {
-                let usable = !server.is_down() || (server.may_dial(now) && !server.is_full());
-                usable && !server.home && !server.draining
-            };
-            // Links that exist for a peer's sake are not preferred: the choice is for long.
-            let best =
-                self.servers.values().filter(fits).min_by_key(|server| server.rank(&regions, &self.own));
-            let Some(key) = best.map(|server| server.info.key) else { return };
-            self.dial(key, now);
-            self.servers.get_mut(&key).expect("it was just chosen").home = true;
-        }
-    }
-
-    fn dial(&mut self, key: PublicKey, now: Moment) {
-        let Some(server) = self.servers.get_mut(&key) else { return };
-        server.used = now;
-        if server.may_dial(now) {
-            server.link = LinkState::Connecting;
-            self.effects.push_back(Effect::Connect { server: key, address: server.info.address });
-        }
-    }
-
-    fn publish(&mut self, now: Moment) {
-        let mut servers: Vec<_> = self.homes().filter(|server| server.is_up()).map(|s| s.info.key).collect();
-        servers.truncate(RECORD_ENTRIES);
-        // A record without servers helps nobody; the last one expires by itself if no server comes back.
-        if servers != self.published && !servers.is_empty() {
-            self.published.clone_from(&servers);
-            self.published_at = now;
-            self.effects.push_back(Effect::Publish { servers });
-        }
-    }
-
-    fn leave_idle(&mut self, now: Moment) {
-        let idle = |server: &&Server| !server.home && !server.is_down() && self.leave_at(server) <= now;
-        let keys: Vec<_> = self.servers.values().filter(idle).map(|server| server.info.key).collect();
-        for key in keys {
-            let server = self.servers.get_mut(&key).expect("it was just found");
-            // A server that drained comes back some day, and a configured one has no record that would tell.
-            let pause = if server.draining { DRAINED_AWAY } else { Duration::ZERO };
-            server.draining = server.info.draining;
-            server.link = LinkState::Down { until: now + pause };
-            self.effects.push_back(Effect::Disconnect { server: key });
-        }
     }
 }
 

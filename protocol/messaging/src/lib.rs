@@ -9,12 +9,14 @@
 
 mod client;
 mod frames;
+mod pulse;
 mod rate;
 mod recent;
 mod switch;
 
 pub use client::{ClientCore, Effect, LinkState, Origin, ServerInfo, ServerView, Unreachable, Way};
 pub use frames::KeyMemo;
-pub use rate::{Rate, TokenBucket};
+pub use pulse::{Beat, Pulse};
+pub use rate::{Rate, SourceRates, TokenBucket};
 pub use recent::Recent;
-pub use switch::{ClientId, Connected, Counters, Full, Switch, SwitchLimits, Violation};
+pub use switch::{Connected, Counters, Full, SessionId, Switch, SwitchLimits, Violation};

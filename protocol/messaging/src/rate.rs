@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use byway_base::Moment;
 
+use crate::Recent;
+
 /// How much may pass, on average and at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
@@ -62,6 +64,29 @@ impl TokenBucket {
     }
 }
 
+/// One bucket per source, and one for all sources together, in bounded memory.
+#[derive(Debug)]
+pub struct SourceRates<K> {
+    each: Rate,
+    all: TokenBucket,
+    buckets: Recent<K, TokenBucket>,
+}
+
+impl<K: Ord + Copy> SourceRates<K> {
+    /// Full buckets. At most `sources` are remembered, those in use before others.
+    #[must_use]
+    pub fn new(each: Rate, all: Rate, sources: usize, now: Moment) -> Self {
+        Self { each, all: TokenBucket::new(Some(all), now), buckets: Recent::new(sources) }
+    }
+
+    /// Whether `bytes` pass for `source` at the time `now`; if so they are taken out.
+    pub fn take(&mut self, source: K, bytes: u64, now: Moment) -> bool {
+        let each = self.each;
+        let bucket = self.buckets.get_or_insert_with(source, || TokenBucket::new(Some(each), now));
+        bucket.take(bytes, now) && self.all.take(bytes, now)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -85,6 +110,15 @@ mod tests {
         assert!(bucket.take(50, at(50)));
         assert!(!bucket.take(1, at(50)));
         assert!(bucket.take(100, at(10_000)) && !bucket.take(1, at(10_000)));
+    }
+
+    #[test]
+    fn a_source_beyond_its_rate_takes_nothing_from_others_and_all_together_have_one_too() {
+        let mut rates = SourceRates::new(Rate::per_second(100), Rate::per_second(250), 8, at(0));
+        assert!((0..10).filter(|_| rates.take(1, 50, at(0))).count() == 2);
+        assert!(rates.take(2, 100, at(0)));
+        assert!(!rates.take(3, 100, at(0)), "no more than 250 in all");
+        assert!(rates.take(1, 100, at(1_000)) && rates.take(3, 100, at(1_000)));
     }
 
     proptest! {

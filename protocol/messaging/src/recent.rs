@@ -39,6 +39,11 @@ impl<K: Ord + Copy, V> Recent<K, V> {
     }
 
     /// Every entry, in no order that means anything; none counts as used.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.young.iter().chain(self.old.iter())
+    }
+
+    /// The same, to be changed.
     pub fn values_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
         self.young.iter_mut().chain(self.old.iter_mut())
     }

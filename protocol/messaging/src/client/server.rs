@@ -14,13 +14,18 @@ pub enum Origin {
     Discovered,
 }
 
+/// A server is only moved to for its round trip if that is shorter by this, and by a third: what a person may notice.
+const NEARER: Duration = Duration::from_millis(10);
+
 /// What is known about a server before connecting to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerInfo {
     /// Its key.
     pub key: PublicKey,
-    /// Where it listens.
-    pub address: SocketAddr,
+    /// Where it listens for TLS over TCP.
+    pub addresses: Vec<SocketAddr>,
+    /// Where it listens for QUIC, and answers STUN.
+    pub udp: Vec<SocketAddr>,
     /// Where it stands or who runs it; empty if unknown.
     pub region: String,
     /// Clients that it can hold; zero if unknown.
@@ -34,23 +39,34 @@ pub struct ServerInfo {
 }
 
 impl ServerInfo {
-    /// A server of which configuration gives no more than this.
+    /// A server of which configuration gives no more than this. It is assumed to listen at the same port of UDP.
     #[must_use]
     pub fn configured(key: PublicKey, address: SocketAddr) -> Self {
-        let region = String::new();
-        let origin = Origin::Configured;
-        Self { key, address, region, capacity: 0, clients: 0, draining: false, origin }
+        Self {
+            key,
+            addresses: vec![address],
+            udp: vec![address],
+            region: String::new(),
+            capacity: 0,
+            clients: 0,
+            draining: false,
+            origin: Origin::Configured,
+        }
     }
 
-    /// What a verified contact record says; `None` if it is not a server's.
+    /// What a verified contact record says; `None` if it is not a server's, or the server gives no address.
     #[must_use]
     pub fn discovered(key: PublicKey, body: &RecordBody) -> Option<Self> {
-        let RecordBody::Server { addresses, capacity, clients, region, draining, .. } = body else {
+        let RecordBody::Server { addresses, udp, capacity, clients, region, draining } = body else {
             return None;
         };
+        if addresses.is_empty() && udp.is_empty() {
+            return None;
+        }
         Some(Self {
             key,
-            address: *addresses.first()?,
+            addresses: addresses.clone(),
+            udp: udp.clone(),
             region: region.clone(),
             capacity: *capacity,
             clients: *clients,
@@ -80,7 +96,18 @@ pub(super) struct Server {
     pub(super) link: LinkState,
     /// One of those that the client stays connected to and names in its record.
     pub(super) home: bool,
+    /// The last round trip that was measured.
     pub(super) rtt: Option<Duration>,
+    /// The round trip without the queues that happen to be on the way: falls at once, and rises slowly.
+    pub(super) near: Option<Duration>,
+    /// When its round trip was last sought without a connection.
+    pub(super) probed: Option<Moment>,
+    /// Nothing comes back over the connection at present.
+    pub(super) late: bool,
+    /// Connections in a row that failed or did not hold.
+    pub(super) failures: u32,
+    /// When the connection came up.
+    pub(super) since: Moment,
     /// When a peer was last reached, or sought, through it.
     pub(super) used: Moment,
     /// The server itself said that it drains, or its record did.
@@ -89,8 +116,19 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new(info: ServerInfo) -> Self {
-        let link = LinkState::Down { until: Moment::ZERO };
-        Self { draining: info.draining, info, link, home: false, rtt: None, used: Moment::ZERO }
+        Self {
+            draining: info.draining,
+            info,
+            link: LinkState::Down { until: Moment::ZERO },
+            home: false,
+            rtt: None,
+            near: None,
+            probed: None,
+            late: false,
+            failures: 0,
+            since: Moment::ZERO,
+            used: Moment::ZERO,
+        }
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -110,18 +148,55 @@ impl Server {
         matches!(self.link, LinkState::Down { until } if until <= now)
     }
 
-    /// How little it attracts as a home; the least wins. A region of its own counts first, since that is what survives
-    /// an operator's bad day; then free places, in quarters, so that small differences do not herd everyone to one
-    /// server; then a short round trip; and at last a draw that differs from client to client.
-    pub(super) fn rank(&self, taken_regions: &[&str], own: &PublicKey) -> impl Ord + use<> {
-        let region_taken = !self.info.region.is_empty() && taken_regions.contains(&self.info.region.as_str());
-        let load = match self.info.capacity {
+    /// A round trip was measured.
+    pub(super) fn measured(&mut self, rtt: Duration) {
+        self.rtt = Some(rtt);
+        self.near = Some(match self.near {
+            Some(near) if rtt > near => near + (rtt - near) / 8,
+            _ => rtt,
+        });
+    }
+
+    /// The round trip for comparison; an unknown one comes last.
+    pub(super) fn trip(&self) -> Duration {
+        self.near.unwrap_or(Duration::MAX)
+    }
+
+    /// Its load in quarters, so that small differences do not herd everyone to one server.
+    fn load(&self) -> u64 {
+        match self.info.capacity {
             0 => 0,
             capacity => u64::from(self.info.clients) * 4 / u64::from(capacity),
-        };
+        }
+    }
+
+    fn region_is_taken(&self, taken: &[&str]) -> bool {
+        !self.info.region.is_empty() && taken.contains(&self.info.region.as_str())
+    }
+
+    /// How little it attracts as a home; the least wins. Whoever failed just now comes last. Then a region of its own
+    /// counts, since that is what survives an operator's bad day; then free places; then a short round trip; and at last a
+    /// draw that differs from client to client.
+    pub(super) fn rank(&self, taken_regions: &[&str], own: &PublicKey) -> impl Ord + use<> {
         // Unknown counts as a middling 60 ms; steps of 20 ms keep noise out.
-        let rtt = self.rtt.map_or(3, |rtt| rtt.as_millis() / 20);
-        (region_taken, load, rtt, draw(own, &self.info.key))
+        let rtt = self.near.map_or(3, |rtt| rtt.as_millis() / 20);
+        let failing = self.failures > 0 && !self.is_up();
+        (failing, self.region_is_taken(taken_regions), self.load(), rtt, draw(own, &self.info.key))
+    }
+
+    /// Whether it is so much better a home than `other` that moving is worth it. `taken_regions` are those of the homes
+    /// that stay. The margins are wide: a move that leads back is worse than none.
+    pub(super) fn is_clearly_better(&self, other: &Self, taken_regions: &[&str]) -> bool {
+        let (taken, others) = (self.region_is_taken(taken_regions), other.region_is_taken(taken_regions));
+        let (load, others_load) = (self.load(), other.load());
+        if taken != others {
+            return others && load <= others_load + 1;
+        }
+        if load + 2 <= others_load {
+            return true;
+        }
+        let (Some(near), Some(others_near)) = (self.near, other.near) else { return false };
+        load <= others_load && near + NEARER <= others_near && near * 3 <= others_near * 2
     }
 }
 

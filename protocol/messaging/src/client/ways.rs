@@ -1,17 +1,27 @@
 //! Through which server a peer is reached.
 
-use std::time::Duration;
-
 use byway_base::{Moment, PublicKey};
-use byway_wire::{RecordBody, SignedRecord};
 
-use super::{ClientCore, Contact, EXTRA_LINKS, Effect, LinkState, Peer, ServerInfo};
+use super::{
+    ClientCore, Effect, LinkState, Peer,
+    peer::{Contact, Hop},
+};
+
+/// Links held at once for the sake of single peers, beside those to the client's own servers.
+const EXTRA_LINKS: usize = 16;
 
 /// How a datagram for a peer travels at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// Through this server.
     Through(PublicKey),
+    /// Through two servers, the first of which hands it to the second.
+    Relayed {
+        /// One of the client's own.
+        via: PublicKey,
+        /// One of the peer's.
+        at: PublicKey,
+    },
     /// Not yet: a look-up or a connection is under way.
     Pending,
     /// Not at all.
@@ -50,8 +60,15 @@ impl ClientCore {
         if peer.servers(now).is_empty() && peer.ask(now) {
             self.effects.push_back(Effect::LookUp { key });
         }
-        if let Some(server) = self.proven(key, now).or_else(|| self.common(key, now)) {
-            return self.through(server, now);
+        if let Some(hop) = self.best_hop(key, now) {
+            if let Hop::Relayed { .. } = hop
+                && guess
+                && self.peers.get_mut(&key).is_some_and(|peer| peer.is_bulk(now))
+            {
+                // One server less on the way, for as long as it is used.
+                self.reach_out(key, now);
+            }
+            return self.along(hop, now);
         }
         if self.reach_out(key, now) {
             return Way::Pending;
@@ -59,27 +76,76 @@ impl ClientCore {
         self.last_resort(key, guess, now)
     }
 
-    /// The server that last brought something from the peer.
-    fn proven(&mut self, key: PublicKey, now: Moment) -> Option<PublicKey> {
+    /// The hop that last brought something from the peer, or one that its record gives. One server is better than two,
+    /// and any other link better than one over which nothing comes back at present.
+    fn best_hop(&mut self, key: PublicKey, now: Moment) -> Option<Hop> {
+        let proven = self.proven(key, now);
+        if let Some(hop @ Hop::Through(_)) = proven
+            && !self.is_late(hop)
+        {
+            return proven;
+        }
+        let common = self.common(key, now);
+        let known = [common, proven].into_iter().flatten().find(|hop| !self.is_late(*hop));
+        if known.is_some() {
+            return known;
+        }
+        let relayed = self.relayed(key, now);
+        let others = [proven, common, relayed].into_iter().flatten();
+        // The first of those that are equally good.
+        others.min_by_key(|hop| self.is_late(*hop))
+    }
+
+    fn is_late(&self, hop: Hop) -> bool {
+        self.servers.get(&hop.first()).is_some_and(|server| server.late)
+    }
+
+    fn proven(&mut self, key: PublicKey, now: Moment) -> Option<Hop> {
         let peer = self.peers.get_mut(&key)?;
-        let server = peer.heard.filter(|server| !peer.is_gone_from(server, now))?;
-        self.is_up(&server).then_some(server)
+        let hop = peer.heard.filter(|hop| !peer.is_gone_from(*hop, now))?;
+        self.is_up(&hop.first()).then_some(hop)
     }
 
     /// The nearest of the peer's servers that is connected.
-    fn common(&mut self, key: PublicKey, now: Moment) -> Option<PublicKey> {
+    fn common(&mut self, key: PublicKey, now: Moment) -> Option<Hop> {
         let peer = self.peers.get_mut(&key)?;
-        let connected = peer.servers(now).iter().filter(|server| !peer.is_gone_from(server, now));
-        let known = connected.filter_map(|server| self.servers.get(server)).filter(|server| server.is_up());
-        let best = known.min_by_key(|server| (server.draining, server.rtt.unwrap_or(Duration::MAX)));
-        best.map(|server| server.info.key)
+        let named = peer.servers(now).iter().filter(|at| !peer.is_gone_from(Hop::Through(**at), now));
+        let known = named.filter_map(|server| self.servers.get(server)).filter(|server| server.is_up());
+        let best = known.min_by_key(|server| (server.late, server.draining, server.trip()));
+        best.map(|server| Hop::Through(server.info.key))
+    }
+
+    /// The nearest own server, and one of the peer's that it can hand datagrams to. The own one is among those that the
+    /// client's record names: from others peers do not believe it.
+    fn relayed(&mut self, key: PublicKey, now: Moment) -> Option<Hop> {
+        let peer = self.peers.get_mut(&key)?;
+        let mut own: Vec<_> = self
+            .published
+            .iter()
+            .filter_map(|key| self.servers.get(key))
+            .filter(|server| server.is_up())
+            .collect();
+        own.sort_by_key(|server| (server.late, server.trip()));
+        let hops = own.iter().flat_map(|own| {
+            let via = own.info.key;
+            peer.servers(now)
+                .iter()
+                .filter(move |at| **at != via)
+                .map(move |at| Hop::Relayed { via, at: *at })
+        });
+        let drains = |at: &PublicKey| self.servers.get(at).is_some_and(|server| server.draining);
+        hops.filter(|hop| !peer.is_gone_from(*hop, now)).min_by_key(|hop| match hop {
+            Hop::Relayed { at, .. } => drains(at) || peer.is_gone_from(Hop::Through(*at), now),
+            Hop::Through(_) => false,
+        })
     }
 
     /// Opens a connection to one of the peer's servers, or looks up where it is. Returns whether one is under way.
     fn reach_out(&mut self, key: PublicKey, now: Moment) -> bool {
         let Some(peer) = self.peers.get_mut(&key) else { return false };
+        let is_gone = |server: &PublicKey| peer.is_gone_from(Hop::Through(*server), now);
         let candidates: Vec<_> =
-            peer.servers(now).iter().filter(|server| !peer.is_gone_from(server, now)).copied().collect();
+            peer.servers(now).iter().filter(|server| !is_gone(server)).copied().collect();
         let connecting = |server: &PublicKey| {
             self.servers.get(server).is_some_and(|server| server.link == LinkState::Connecting)
         };
@@ -125,64 +191,22 @@ impl ClientCore {
             Contact::Unknown | Contact::Unavailable { .. } => Unreachable::NoRecord,
         };
         if may_guess {
-            let untried = |key: &&PublicKey| !peer.is_gone_from(key, now);
+            let untried = |key: &&PublicKey| !peer.is_gone_from(Hop::Through(**key), now);
             let mut up = self.servers.iter().filter(|(_, server)| server.is_up()).map(|(key, _)| key);
             if let Some(server) = up.find(untried).copied() {
-                return self.through(server, now);
+                return self.along(Hop::Through(server), now);
             }
         }
         if asked { Way::Pending } else { Way::None(reason) }
     }
 
-    fn through(&mut self, server: PublicKey, now: Moment) -> Way {
-        if let Some(server) = self.servers.get_mut(&server) {
+    pub(super) fn along(&mut self, hop: Hop, now: Moment) -> Way {
+        if let Some(server) = self.servers.get_mut(&hop.first()) {
             server.used = now;
         }
-        Way::Through(server)
-    }
-
-    /// A datagram from `peer` came through `server`.
-    pub fn heard(&mut self, peer: PublicKey, server: PublicKey, now: Moment) {
-        self.peers.get_or_insert_with(peer, Peer::new).heard_through(server);
-        self.through(server, now);
-    }
-
-    /// `server` said that `peer` is not there.
-    pub fn gone(&mut self, peer: PublicKey, server: PublicKey, now: Moment) {
-        if let Some(peer) = self.peers.get_mut(&peer) {
-            peer.gone_from(server, now);
-        }
-    }
-
-    /// The directory answered a look-up with a record that the shell verified; it is valid until `expires`.
-    pub fn record_found(&mut self, signed: &SignedRecord, expires: Moment, now: Moment) {
-        let key = signed.record.subject;
-        let contact = match &signed.record.body {
-            RecordBody::Node { servers, .. } => {
-                let (servers, sequence) = (servers.clone(), signed.record.sequence);
-                Contact::Known { servers, sequence, since: now, expires }
-            }
-            RecordBody::Server { .. } | RecordBody::Tombstone {} => Contact::Absent { since: now },
-        };
-        if let Some(peer) = self.peers.get_mut(&key) {
-            peer.answered(contact, now);
-        }
-        if let Some(info) = ServerInfo::discovered(key, &signed.record.body) {
-            self.learn_servers([info], now);
-        }
-    }
-
-    /// The directory answered that there is no record of `key`.
-    pub fn record_absent(&mut self, key: PublicKey, now: Moment) {
-        if let Some(peer) = self.peers.get_mut(&key) {
-            peer.answered(Contact::Absent { since: now }, now);
-        }
-    }
-
-    /// The directory did not answer about `key`, or there is none. What was known before stays.
-    pub fn look_up_failed(&mut self, key: PublicKey, now: Moment) {
-        if let Some(peer) = self.peers.get_mut(&key) {
-            peer.unanswered(now);
+        match hop {
+            Hop::Through(server) => Way::Through(server),
+            Hop::Relayed { via, at } => Way::Relayed { via, at },
         }
     }
 }

@@ -1,18 +1,14 @@
-//! What waits to be written to one client: bounded, and fair between sources.
+//! What waits to be written to one peer: bounded, and fair between sources.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use bytes::Bytes;
-use byway_base::{
-    PublicKey,
-    limits::{FAIR_QUANTUM, MESSAGING_PAYLOAD_MAX},
-};
+use byway_base::limits::{FAIR_QUANTUM, MESSAGING_PAYLOAD_MAX};
 use byway_wire::messaging::Frame;
 use slab::Slab;
 
-use super::ClientId;
+use super::SessionId;
 
-/// Frames without a payload that wait for one client. They are hints and answers; beyond this the newest is dropped.
+/// Frames without a payload that wait for one peer. They are hints and answers; beyond this the newest is dropped.
 const CONTROL_FRAMES: usize = 64;
 /// Bytes that a queued datagram counts beside its payload: the slot and its share of the bookkeeping. Without it,
 /// empty datagrams would queue for nothing.
@@ -25,30 +21,47 @@ const _: () = assert!(FAIR_QUANTUM > MESSAGING_PAYLOAD_MAX + SLOT_CHARGE);
 /// Slots that a drained queue keeps for reuse; a larger table is given back.
 const SLOTS_KEPT: usize = 256;
 
-/// The queue of one client. Datagrams wait in one lane per source, lanes are served by deficit round robin (Shreedhar
+/// Lanes that the datagrams of one other server share, by their sources (McKenney's stochastic fairness, 1990): a flood
+/// through a server harms few of its other sources, and no server gets more than this many clients' share.
+pub(super) const SERVER_LANES: u8 = 16;
+
+/// Where the datagrams of one source wait: the connection that they came on, and which of its lanes.
+pub(super) type LaneId = (SessionId, u8);
+
+/// The queue of one peer. Datagrams wait in one lane per source, lanes are served by deficit round robin (Shreedhar
 /// and Varghese, 1995), and when the queue is full the longest lane loses its oldest datagram: a flood harms itself.
 #[derive(Debug, Default)]
 pub(super) struct Egress {
     control: VecDeque<Frame>,
     slots: Slab<Slot>,
-    lanes: BTreeMap<ClientId, Lane>,
+    lanes: BTreeMap<LaneId, Lane>,
     /// The lanes by what they hold, to find the longest.
-    longest: BTreeSet<(usize, ClientId)>,
+    longest: BTreeSet<(usize, LaneId)>,
     /// The lanes in order of service.
-    turns: VecDeque<ClientId>,
+    turns: VecDeque<LaneId>,
     bytes: usize,
 }
 
 #[derive(Debug)]
 struct Slot {
-    payload: Bytes,
+    frame: Frame,
     next: usize,
+}
+
+impl Slot {
+    fn charge(&self) -> usize {
+        charge(&self.frame)
+    }
+}
+
+/// What a frame with a payload counts while it waits.
+pub(super) fn charge(frame: &Frame) -> usize {
+    SLOT_CHARGE + frame.payload().len()
 }
 
 /// A non-empty chain of slots.
 #[derive(Debug)]
 struct Lane {
-    source: PublicKey,
     head: usize,
     tail: usize,
     bytes: usize,
@@ -66,6 +79,11 @@ impl Egress {
         self.control.is_empty() && self.turns.is_empty()
     }
 
+    /// How many datagrams wait.
+    pub(super) fn datagrams(&self) -> u64 {
+        self.slots.len() as u64
+    }
+
     /// Queues a frame that goes before all datagrams. Returns false if it was dropped.
     pub(super) fn push_control(&mut self, frame: Frame) -> bool {
         let room = self.control.len() < CONTROL_FRAMES;
@@ -76,9 +94,9 @@ impl Egress {
     }
 
     /// Queues a datagram, then drops until at most `limit` is left. Returns how many datagrams were dropped.
-    pub(super) fn push(&mut self, from: ClientId, source: PublicKey, payload: Bytes, limit: usize) -> u64 {
-        let charge = payload.len() + SLOT_CHARGE;
-        let slot = self.slots.insert(Slot { payload, next: NONE });
+    pub(super) fn push(&mut self, from: LaneId, frame: Frame, limit: usize) -> u64 {
+        let charge = charge(&frame);
+        let slot = self.slots.insert(Slot { frame, next: NONE });
         self.bytes += charge;
         match self.lanes.get_mut(&from) {
             Some(lane) => {
@@ -89,7 +107,7 @@ impl Egress {
                 self.longest.insert((lane.bytes, from));
             }
             None => {
-                let lane = Lane { source, head: slot, tail: slot, bytes: charge, deficit: 0 };
+                let lane = Lane { head: slot, tail: slot, bytes: charge, deficit: 0 };
                 self.lanes.insert(from, lane);
                 self.longest.insert((charge, from));
                 self.turns.push_back(from);
@@ -106,7 +124,7 @@ impl Egress {
         let Some((bytes, from)) = self.longest.pop_last() else { return false };
         let lane = self.lanes.get_mut(&from).expect("every length belongs to a lane");
         let slot = self.slots.remove(lane.head);
-        let charge = slot.payload.len() + SLOT_CHARGE;
+        let charge = slot.charge();
         self.bytes -= charge;
         lane.bytes -= charge;
         lane.head = slot.next;
@@ -133,13 +151,29 @@ impl Egress {
         {
             taken += self.serve(from, budget - taken, out);
         }
+        if self.control.is_empty() {
+            // They are few and rare.
+            self.control = VecDeque::new();
+        }
         if self.is_empty() && self.slots.capacity() > SLOTS_KEPT {
             self.slots = Slab::new();
         }
     }
 
+    /// Gives back what an empty queue keeps for the next burst.
+    pub(super) fn release(&mut self) {
+        if self.is_empty() {
+            *self = Self::default();
+        }
+    }
+
+    /// Every datagram that waits, in no order that means anything.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Frame> {
+        std::mem::take(self).slots.into_iter().map(|(_, slot)| slot.frame)
+    }
+
     /// Gives one lane its turn, or the rest of the turn that an exhausted budget cut short.
-    fn serve(&mut self, from: ClientId, budget: usize, out: &mut VecDeque<Frame>) -> usize {
+    fn serve(&mut self, from: LaneId, budget: usize, out: &mut VecDeque<Frame>) -> usize {
         let lane = self.lanes.get_mut(&from).expect("every turn belongs to a lane");
         let before = lane.bytes;
         let mut taken = 0;
@@ -148,12 +182,12 @@ impl Egress {
         }
         while lane.head != NONE && lane.deficit > 0 && taken < budget {
             let slot = self.slots.remove(lane.head);
-            let charge = slot.payload.len() + SLOT_CHARGE;
+            let charge = slot.charge();
             lane.head = slot.next;
             lane.bytes -= charge;
             lane.deficit -= charge as isize;
             taken += charge;
-            out.push_back(Frame::Receive { source: lane.source, payload: slot.payload });
+            out.push_back(slot.frame);
         }
         self.bytes -= taken;
         self.longest.remove(&(before, from));
@@ -177,13 +211,10 @@ mod tests {
 
     use super::*;
 
-    fn source(n: u32) -> (ClientId, PublicKey) {
-        (ClientId::for_test(n), SecretKey::from_seed([n as u8; 32]).public())
-    }
-
-    fn push(egress: &mut Egress, n: u32, length: usize, limit: usize) -> u64 {
-        let (id, key) = source(n);
-        egress.push(id, key, Bytes::from(vec![n as u8; length]), limit)
+    fn push(egress: &mut Egress, n: u8, length: usize, limit: usize) -> u64 {
+        let source = SecretKey::from_seed([n; 32]).public();
+        let frame = Frame::Receive { source, payload: vec![n; length].into() };
+        egress.push((SessionId::for_test(n.into()), 0), frame, limit)
     }
 
     fn takes(egress: &mut Egress, budget: usize) -> Vec<u8> {

@@ -1,9 +1,12 @@
 use std::time::Duration;
 
+use bytes::Bytes;
 use byway_base::SecretKey;
 use proptest::prelude::*;
 
 use super::*;
+
+mod relay;
 
 fn key(n: u16) -> PublicKey {
     let mut seed = [7; 32];
@@ -19,7 +22,7 @@ fn switch(limits: SwitchLimits) -> Switch {
     Switch::new(limits, at(0))
 }
 
-fn connect(switch: &mut Switch, n: u16) -> ClientId {
+fn connect(switch: &mut Switch, n: u16) -> SessionId {
     switch.client_connected(key(n), at(0)).unwrap().id
 }
 
@@ -27,13 +30,13 @@ fn send(to: u16, length: usize) -> Frame {
     Frame::Send { destination: key(to), payload: Bytes::from(vec![0; length]) }
 }
 
-fn receive(switch: &mut Switch, id: ClientId) -> Vec<Frame> {
+fn receive(switch: &mut Switch, id: SessionId) -> Vec<Frame> {
     let mut out = VecDeque::new();
     while switch.poll_transmit(id, usize::MAX, &mut out) {}
     out.into()
 }
 
-fn writable(switch: &mut Switch) -> Vec<ClientId> {
+fn writable(switch: &mut Switch) -> Vec<SessionId> {
     let mut out = Vec::new();
     switch.take_writable(&mut out);
     out
@@ -60,7 +63,7 @@ fn the_newest_session_of_a_key_wins() {
     switch.handle_frame(a, send(2, 10), at(0)).unwrap();
     let new = switch.client_connected(key(2), at(0)).unwrap();
     assert_eq!(new.replaced, Some(old));
-    switch.client_gone(old);
+    switch.session_gone(old, at(0));
     switch.handle_frame(old, send(1, 10), at(0)).unwrap();
     assert!(!switch.is_connected(old) && switch.is_connected(new.id));
     switch.handle_frame(a, send(2, 20), at(0)).unwrap();
@@ -166,11 +169,11 @@ fn any_step() -> impl Strategy<Value = Step> {
 /// What every observer of the switch may rely on, checked against a run of random steps.
 #[derive(Default)]
 struct Model {
-    live: BTreeMap<u16, ClientId>,
+    live: BTreeMap<u16, SessionId>,
     /// Per (source session, destination session): the numbers of the datagrams sent, oldest first.
-    sent: BTreeMap<(ClientId, ClientId), VecDeque<u64>>,
+    sent: BTreeMap<(SessionId, SessionId), VecDeque<u64>>,
     counter: u64,
-    awake: std::collections::BTreeSet<ClientId>,
+    awake: std::collections::BTreeSet<SessionId>,
 }
 
 impl Model {
@@ -212,11 +215,11 @@ impl Model {
                 assert_eq!(connected.replaced, self.live.insert(n, connected.id));
             }
             Step::Leave(n) => {
-                self.live.remove(&n).into_iter().for_each(|id| switch.client_gone(id));
+                self.live.remove(&n).into_iter().for_each(|id| switch.session_gone(id, at(0)));
             }
             Step::Send { from, to, length } => self.send(switch, from, to, length),
             Step::Ping(n) => {
-                self.live.get(&n).into_iter().for_each(|id| switch.ping(*id, 1));
+                self.live.get(&n).into_iter().for_each(|id| switch.ping(*id, 1, at(0)));
             }
             Step::Poll { client, budget } => self.poll(switch, client, budget),
         }
