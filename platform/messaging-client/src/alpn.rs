@@ -8,5 +8,9 @@ pub const ALPN_TRANSPORT: &[u8] = b"byway-transport/1";
 pub const ALPN_ADMIN: &[u8] = b"byway-admin/1";
 /// Services that prefer not to expose an address.
 pub const ALPN_SERVICE: &[u8] = b"byway-service/1";
-/// Spoken on the TLS connection between a messaging server and its clients.
+/// Two nodes agree on a direct way between them, past their NATs.
+pub const ALPN_PUNCH: &[u8] = b"byway-punch/1";
+/// Spoken between a messaging server and its clients, over TLS or QUIC.
 pub const ALPN_SERVER: &[u8] = b"byway-messaging/1";
+/// Spoken between two messaging servers.
+pub const ALPN_RELAY: &[u8] = b"byway-relay/1";

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use byway_base::{Code, Problem, PublicKey, limits::RECORD_BATCH};
+use byway_http::client::Dial;
 use byway_messaging::ServerInfo;
 use byway_net::{
     Identity,
@@ -24,6 +25,7 @@ use crate::{
     hub::Hub,
     look_up::{self, LookUps},
     publisher::Publisher,
+    service::ServiceDialler,
     status::{Board, Status},
     steward::Steward,
 };
@@ -40,11 +42,13 @@ pub struct MessagingClient {
 
 struct Inner {
     key: PublicKey,
-    dialler: Dialler,
+    hub: Arc<Hub>,
+    dialler: Arc<Dialler>,
     acceptors: Arc<Acceptors>,
     directory: Option<Arc<dyn Directory>>,
     contact: watch::Sender<Contact>,
     status: watch::Receiver<Status>,
+    board: Board,
     shutdown: CancellationToken,
     closed: CancellationToken,
 }
@@ -65,23 +69,30 @@ impl MessagingClient {
     pub fn start(config: Config, shutdown: CancellationToken) -> Result<Self, Problem> {
         let identity = Identity::new(config.identity.clone());
         let (key, board) = (identity.public(), Board::default());
-        let hub = Hub::new(identity, config.servers_wanted);
+        let hub = Hub::new(identity, config.servers_wanted, config.prefer);
         let profile = QuicProfile::messaging();
         let local = synthetic_address(&key);
         let endpoint = quic::endpoint(hub.clone(), local, &hub.identity, &config.alpns, &profile)
             .map_err(|error| Problem::new(Code::Internal, "cannot start the messaging client", error))?;
 
-        let first = hub.with_core(|core, _| Status::of(key, core, Vec::new()));
+        let first = Status::present(&hub, &board);
         let (status_sender, status) = watch::channel(first);
         let (delegated_sender, delegated) = watch::channel(Vec::new());
         let (contact, contact_receiver) =
             watch::channel(Contact { candidates: config.candidates.clone(), transit: config.transit });
         let acceptors = Acceptors::new(&config.alpns);
-        let look_ups = LookUps::new(config.directory.clone());
+        let dialler = Arc::new(Dialler::new(hub.clone(), endpoint.clone(), profile));
+        let by_key = match &config.directory {
+            Some(directory) => directory.attach(ServiceDialler::new(&dialler)),
+            None => Vec::new(),
+        };
+        let named = config.servers.iter().map(|server| server.key).collect();
+        let look_ups = LookUps::new(config.directory.clone(), by_key, named);
         let steward = Steward::new(hub.clone(), look_ups, delegated_sender, status_sender, board.clone());
 
         let tasks = Tasks {
             endpoint: endpoint.clone(),
+            dialler: dialler.clone(),
             links: CancellationToken::new(),
             helpers: vec![tokio::spawn(acceptor::run(endpoint.clone(), acceptors.clone()))],
             publisher: config.directory.clone().map(|directory| {
@@ -95,7 +106,7 @@ impl MessagingClient {
                 tokio::spawn(publisher.run(shutdown.clone()))
             }),
         };
-        let tasks = tasks.and_discover(&hub, config.directory.clone(), board);
+        let tasks = tasks.and_discover(&hub, config.directory.clone(), board.clone());
         let configured =
             config.servers.iter().map(|server| ServerInfo::configured(server.key, server.address));
         hub.with_core(|core, now| core.learn_servers(configured, now));
@@ -103,11 +114,10 @@ impl MessagingClient {
         let closed = CancellationToken::new();
         tokio::spawn(tasks.run(steward, shutdown.clone(), closed.clone()));
 
-        let dialler = Dialler::new(hub, endpoint, profile);
         let directory = config.directory;
-        Ok(Self {
-            inner: Arc::new(Inner { key, dialler, acceptors, directory, contact, status, shutdown, closed }),
-        })
+        let inner =
+            Inner { key, hub, dialler, acceptors, directory, contact, status, board, shutdown, closed };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Whose client it is.
@@ -141,6 +151,12 @@ impl MessagingClient {
         }
     }
 
+    /// Opens streams to services by their keys, for clients of HTTP; until the client was shut down.
+    #[must_use]
+    pub fn services(&self) -> Arc<dyn Dial> {
+        ServiceDialler::new(&self.inner.dialler)
+    }
+
     /// Takes the connections that peers open for `alpn`. A later call for the same protocol takes over from an earlier
     /// one. At most [`byway_base::limits::ACCEPT_BACKLOG`] wait; further ones are closed.
     ///
@@ -171,13 +187,19 @@ impl MessagingClient {
         Ok(records)
     }
 
+    /// Every messaging server that is known: those that configuration names, and those that discovery listed.
+    #[must_use]
+    pub fn servers(&self) -> Vec<ServerInfo> {
+        self.inner.hub.with_core(|core, _| core.known_servers().cloned().collect())
+    }
+
     /// The present state.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.inner.status.borrow().clone()
+        Status::present(&self.inner.hub, &self.inner.board)
     }
 
-    /// The state, and every change of it.
+    /// The state, and its changes; those of relayed peers and of round trips are not told on their own.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Status> {
         self.inner.status.clone()
@@ -198,6 +220,8 @@ impl std::fmt::Debug for MessagingClient {
 /// What runs behind a client.
 struct Tasks {
     endpoint: Endpoint,
+    /// Kept until the record is withdrawn, which may take a connection by key.
+    dialler: Arc<Dialler>,
     /// Cancelled when the links may go.
     links: CancellationToken,
     helpers: Vec<JoinHandle<()>>,
@@ -219,6 +243,7 @@ impl Tasks {
             // It withdraws the record within its own deadline.
             let _ = publisher.await;
         }
+        drop(self.dialler);
         self.endpoint.close(VarInt::from_u32(0), b"shut down");
         let _ = timeout(CLOSE_TIMEOUT, self.endpoint.wait_idle()).await;
         self.links.cancel();

@@ -114,7 +114,7 @@ impl Dialler {
             // Before asking, so that no change is missed in between.
             let changed = self.hub.ways.notified();
             match self.hub.way(peer) {
-                Way::Through(_) => return Ok(()),
+                Way::Through(_) | Way::Relayed { .. } => return Ok(()),
                 Way::None(reason) => return Err(reason),
                 Way::Pending => changed.await,
             }

@@ -2,7 +2,10 @@
 
 mod http;
 
+use std::sync::Arc;
+
 use byway_base::{Problem, PublicKey};
+use byway_http::client::Dial;
 use byway_wire::SignedRecord;
 use futures_util::future::BoxFuture;
 
@@ -19,4 +22,11 @@ pub trait Directory: Send + Sync + 'static {
 
     /// Publishes the caller's own record.
     fn publish(&self, record: SignedRecord) -> BoxFuture<'_, Result<(), Problem>>;
+
+    /// Told once, by the client that begins to use the directory: how services are reached by key. Answers by which keys
+    /// the directory is reached itself, none by default. It cannot be asked where they are: they are sought on the
+    /// messaging servers that configuration names.
+    fn attach(&self, _dial: Arc<dyn Dial>) -> Vec<PublicKey> {
+        Vec::new()
+    }
 }

@@ -1,6 +1,6 @@
 //! Learns of messaging servers from the directory.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use byway_base::{
     Code, Problem,
@@ -9,7 +9,7 @@ use byway_base::{
 use byway_clock::unix_now;
 use byway_messaging::ServerInfo;
 use byway_net::Backoff;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     directory::Directory,
@@ -17,7 +17,11 @@ use crate::{
     status::{Board, DIRECTORY},
 };
 
-/// Asks for the list of servers again and again: soon while no server is connected, else as often as records change.
+/// How rarely a client asks that has its servers: for better ones, and for their loads. A list costs a kilobyte or more.
+const ENOUGH: Duration = Duration::from_secs(600);
+
+/// Asks for the list of servers again and again: soon while no server is connected, as often as records change while some
+/// are lacking, and else rarely.
 pub(crate) async fn run(hub: Arc<Hub>, directory: Arc<dyn Directory>, board: Board) {
     let mut backoff = Backoff::default();
     loop {
@@ -26,13 +30,22 @@ pub(crate) async fn run(hub: Arc<Hub>, directory: Arc<dyn Directory>, board: Boa
         board.set(DIRECTORY, problem.map(|problem| problem.while_doing("cannot list messaging servers")));
         hub.work.notify_one();
         let connected = hub.with_core(|core, _| core.is_connected() && !core.delegated().is_empty());
-        let pause = if failed || !connected {
-            backoff.next(rand::random())
+        if failed || !connected {
+            sleep(backoff.next(rand::random())).await;
         } else {
             backoff.reset();
-            RECORD_RENEW
-        };
-        sleep_until(Instant::now() + pause).await;
+            until_needed(&hub).await;
+        }
+    }
+}
+
+async fn until_needed(hub: &Hub) {
+    let due = Instant::now() + ENOUGH.mul_f64(rand::random_range(0.5..1.5));
+    loop {
+        sleep(RECORD_RENEW).await;
+        if Instant::now() >= due || !hub.with_core(|core, _| core.has_enough()) {
+            return;
+        }
     }
 }
 

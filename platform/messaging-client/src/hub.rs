@@ -5,9 +5,9 @@ use std::{
     net::SocketAddr,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
+use bytes::Bytes;
 use byway_base::{Moment, PublicKey};
 use byway_messaging::{ClientCore, Effect, Recent, Way};
 use byway_net::{
@@ -20,7 +20,8 @@ use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     inbound::{Inbound, Packet},
-    link::{Gate, SendQueue},
+    link::{Dials, Gate, SendQueue},
+    protocol::{Protocol, Spot},
 };
 
 /// Peers whose synthetic address is known. As many as the core remembers.
@@ -30,6 +31,7 @@ const PEERS: usize = 16_384;
 #[derive(Debug)]
 pub(crate) struct Hub {
     pub(crate) identity: Identity,
+    pub(crate) dials: Dials,
     pub(crate) inbound: Inbound,
     pub(crate) gate: Arc<Gate>,
     /// Wakes the steward: the core has effects.
@@ -43,14 +45,15 @@ pub(crate) struct Hub {
 #[derive(Debug)]
 struct State {
     core: ClientCore,
-    links: BTreeMap<PublicKey, Arc<SendQueue>>,
+    links: BTreeMap<PublicKey, (Arc<SendQueue>, Spot)>,
     keys: Recent<SocketAddr, PublicKey>,
 }
 
 impl Hub {
-    pub(crate) fn new(identity: Identity, servers_wanted: usize) -> Arc<Self> {
-        let core = ClientCore::new(identity.public(), servers_wanted);
+    pub(crate) fn new(identity: Identity, servers_wanted: usize, prefer: Protocol) -> Arc<Self> {
+        let core = ClientCore::new(identity.public(), servers_wanted, rand::random());
         Arc::new(Self {
+            dials: Dials::new(identity.clone(), prefer),
             identity,
             inbound: Inbound::default(),
             gate: Arc::default(),
@@ -86,7 +89,7 @@ impl Hub {
 
     /// The way to a peer now; may start a look-up or a connection. Makes its packets known to the endpoint.
     pub(crate) fn way(&self, peer: PublicKey) -> Way {
-        self.state.lock().keys.get_or_insert_with(synthetic_address(&peer), || peer);
+        self.known(peer);
         self.with_core(|core, now| core.way(peer, false, now))
     }
 
@@ -97,34 +100,47 @@ impl Hub {
     }
 
     /// A link is ready for packets.
-    pub(crate) fn link_up(&self, server: PublicKey, queue: Arc<SendQueue>) {
-        self.state.lock().links.insert(server, queue);
+    pub(crate) fn link_up(&self, server: PublicKey, queue: Arc<SendQueue>, spot: Spot) {
+        self.state.lock().links.insert(server, (queue, spot));
         self.with_core(|core, now| core.link_up(server, now));
         self.work.notify_one();
         self.ways.notify_waiters();
     }
 
-    /// A link ended; the next attempt comes after `pause`.
-    pub(crate) fn link_down(&self, server: PublicKey, pause: Duration) {
+    /// A link ended, or did not come up.
+    pub(crate) fn link_down(&self, server: PublicKey) {
         // Dropped outside of the lock: the queue's end wakes the endpoint.
         let _queue = self.state.lock().links.remove(&server);
-        self.with_core(|core, now| core.link_down(server, pause, now));
+        self.with_core(|core, now| core.link_down(server, now));
         self.ways.notify_waiters();
     }
 
     /// A link that was asked to end has ended.
     pub(crate) fn unlink(&self, server: PublicKey) {
         let _queue = self.state.lock().links.remove(&server);
-        self.with_core(|core, now| {
-            if core.is_up(&server) {
-                core.link_down(server, Duration::ZERO, now);
-            }
-        });
+        self.with_core(|core, now| core.link_closed(server, now));
     }
 
-    /// Whether a server is connected.
-    pub(crate) fn is_up(&self, server: &PublicKey) -> bool {
-        self.state.lock().core.is_up(server)
+    /// How each of the servers that are connected is.
+    pub(crate) fn spots(&self) -> BTreeMap<PublicKey, Spot> {
+        self.state.lock().links.iter().map(|(server, (_, spot))| (*server, *spot)).collect()
+    }
+
+    /// Tells the core what the directory answered. Diallers may know a way then, and what waited for it is delivered.
+    pub(crate) fn answered(&self, tell: impl FnOnce(&mut ClientCore, Moment)) {
+        let released: Vec<_> = self.with_core(|core, now| {
+            tell(core, now);
+            std::iter::from_fn(|| core.poll_released()).collect()
+        });
+        self.inbound.push(released.into_iter().map(|(source, payload)| (self.known(source), payload)));
+        self.ways.notify_waiters();
+    }
+
+    /// A peer's synthetic address, of which the endpoint is to know whose it is.
+    fn known(&self, peer: PublicKey) -> SocketAddr {
+        let address = synthetic_address(&peer);
+        self.state.lock().keys.get_or_insert_with(address, || peer);
+        address
     }
 
     /// Frames that arrived on a link, in order. Pings and pongs are the link's own business.
@@ -145,8 +161,15 @@ impl Hub {
                         last = Some((source, address));
                         packets.push((address, payload));
                     }
+                    Frame::Forwarded { server: at, source, payload } => {
+                        packets.extend(state.forwarded(source, at, server, payload, now));
+                    }
                     Frame::Gone { destination } => {
                         state.core.gone(destination, server, now);
+                        ways_changed = true;
+                    }
+                    Frame::GoneAt { server: at, destination } => {
+                        state.core.gone_at(destination, at, server, now);
                         ways_changed = true;
                     }
                     Frame::Draining => state.core.draining(server, now),
@@ -173,6 +196,32 @@ impl State {
         self.keys.get_or_insert_with(address, || source);
         address
     }
+
+    fn forwarded(
+        &mut self,
+        source: PublicKey,
+        at: PublicKey,
+        via: PublicKey,
+        payload: Bytes,
+        now: Moment,
+    ) -> Option<Packet> {
+        let payload = self.core.forwarded(source, at, via, payload, now)?;
+        let address = synthetic_address(&source);
+        self.keys.get_or_insert_with(address, || source);
+        Some((address, payload))
+    }
+
+    /// The queue that leads to a peer now, and the head of the frames for it.
+    fn queue_to(&mut self, peer: PublicKey, now: Moment) -> Option<(Arc<SendQueue>, Frame)> {
+        let (server, head) = match self.core.way(peer, true, now) {
+            Way::Through(server) => (server, Frame::Send { destination: peer, payload: Bytes::new() }),
+            Way::Relayed { via, at } => {
+                (via, Frame::Forward { server: at, destination: peer, payload: Bytes::new() })
+            }
+            Way::Pending | Way::None(_) => return None,
+        };
+        self.links.get(&server).map(|(queue, _)| (queue.clone(), head))
+    }
 }
 
 impl VirtualPath for Hub {
@@ -181,17 +230,13 @@ impl VirtualPath for Hub {
             let mut state = self.state.lock();
             // An address that was forgotten, or a way that is not open: lost, as on any network.
             let Some(peer) = state.keys.get_mut(&to).copied() else { return Ok(()) };
-            let through = match state.core.way(peer, true, self.now()) {
-                Way::Through(server) => state.links.get(&server).cloned().map(|queue| (peer, queue)),
-                Way::Pending | Way::None(_) => None,
-            };
-            (through, state.core.has_effects())
+            (state.queue_to(peer, self.now()), state.core.has_effects())
         };
         if has_effects {
             self.work.notify_one();
         }
         match sent_through {
-            Some((peer, queue)) => queue.push_packet(peer, packet),
+            Some((queue, head)) => queue.push_packet(&head, packet),
             None => Ok(()),
         }
     }

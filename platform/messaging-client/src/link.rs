@@ -1,5 +1,6 @@
 //! The connection to one messaging server.
 
+mod dial;
 mod gate;
 mod queue;
 
@@ -12,15 +13,16 @@ use std::{
 };
 
 use bytes::BytesMut;
-use byway_base::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, TRANSPORT_PING_INTERVAL, TRANSPORT_SILENCE};
-use byway_messaging::KeyMemo;
-use byway_net::{Expect, TlsPipe, tcp, virtual_path::WakerSlot};
+use byway_base::{PublicKey, limits::HANDSHAKE_TIMEOUT};
+use byway_messaging::{Beat, KeyMemo, Pulse};
+use byway_net::{Pipe, quic::QuicConnectError, tcp, virtual_path::WakerSlot};
 use byway_wire::messaging::Frame;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::{alpn::ALPN_SERVER, config::ServerAddress, hub::Hub};
+use crate::{hub::Hub, protocol::Spot};
 
+pub(crate) use dial::{Dials, Target};
 pub(crate) use gate::Gate;
 pub(crate) use queue::SendQueue;
 
@@ -33,9 +35,15 @@ const ROUNDS: usize = 16;
 /// Why a link ended.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LinkError {
-    /// It never came up.
-    #[error(transparent)]
-    Connect(#[from] tcp::ConnectError),
+    /// It never came up over TCP.
+    #[error("over TCP: {0}")]
+    Tcp(#[from] tcp::ConnectError),
+    /// It never came up over QUIC.
+    #[error("over QUIC: {0}")]
+    Quic(#[from] QuicConnectError),
+    /// The server gives no address.
+    #[error("the server gives no address")]
+    NoAddress,
     /// It broke.
     #[error("the connection broke: {0}")]
     Broken(#[from] io::Error),
@@ -54,22 +62,16 @@ pub(crate) enum LinkError {
 }
 
 /// Connects to a server and carries packets until the connection ends or `cancel` asks for the end.
-pub(crate) async fn run(
-    hub: Arc<Hub>,
-    server: ServerAddress,
-    cancel: CancellationToken,
-) -> Option<LinkError> {
-    let expect = Expect::Exactly(server.key);
-    let connecting = tcp::connect(server.address, &hub.identity, expect, ALPN_SERVER, CONNECT_TIMEOUT);
+pub(crate) async fn run(hub: Arc<Hub>, target: Target, cancel: CancellationToken) -> Option<LinkError> {
     let connection = tokio::select! {
         () = cancel.cancelled() => return None,
-        connection = connecting => connection,
+        connection = hub.dials.dial(&target) => connection,
     };
-    let pipe = match connection {
-        Ok(connection) => TlsPipe::new(connection),
-        Err(error) => return Some(error.into()),
+    let (pipe, spot) = match connection {
+        Ok(connected) => connected,
+        Err(error) => return Some(error),
     };
-    let mut link = Box::pin(Link::new(hub, server, pipe));
+    let mut link = Box::pin(Link::new(hub, target.key, spot, pipe));
     tokio::select! {
         () = cancel.cancelled() => {
             link.farewell().await;
@@ -81,8 +83,9 @@ pub(crate) async fn run(
 
 struct Link {
     hub: Arc<Hub>,
-    server: ServerAddress,
-    pipe: TlsPipe,
+    server: PublicKey,
+    spot: Spot,
+    pipe: Box<dyn Pipe>,
     queue: Arc<SendQueue>,
     /// The server answered, so that it has taken us in. The end of the handshake alone does not tell: the server may
     /// still turn us away, or not know us yet when a peer sends us something.
@@ -93,32 +96,38 @@ struct Link {
     outgoing: Vec<u8>,
     written: usize,
     origin: Instant,
-    heard: Instant,
-    next_ping: Instant,
+    /// When the server must have answered for the first time.
+    answers_by: Instant,
+    pulse: Pulse,
+    is_late: bool,
     progress: Instant,
     timer: Pin<Box<Sleep>>,
 }
 
 impl Link {
-    fn new(hub: Arc<Hub>, server: ServerAddress, pipe: TlsPipe) -> Self {
+    fn new(hub: Arc<Hub>, server: PublicKey, spot: Spot, pipe: Box<dyn Pipe>) -> Self {
         let now = Instant::now();
-        Self {
+        let this = Self {
             is_up: false,
             queue: SendQueue::new(hub.gate.clone()),
             room: hub.inbound.slot(),
+            pulse: Pulse::client(hub.now()),
+            is_late: false,
             hub,
             server,
+            spot,
             pipe,
             memo: KeyMemo::default(),
             arrived: BytesMut::new(),
             outgoing: Vec::new(),
             written: 0,
             origin: now,
-            heard: now,
-            next_ping: now,
+            answers_by: now + HANDSHAKE_TIMEOUT,
             progress: now,
             timer: Box::pin(sleep_until(now)),
-        }
+        };
+        this.ping();
+        this
     }
 
     /// Ready when the link is over.
@@ -162,6 +171,7 @@ impl Link {
         let taken = std::task::ready!(self.pipe.poll_write(cx, &rest))?;
         self.written += taken;
         self.progress = Instant::now();
+        self.pulse.wrote(self.hub.now());
         self.queue.sent(taken);
         Poll::Ready(Ok(()))
     }
@@ -172,7 +182,7 @@ impl Link {
         if std::task::ready!(self.pipe.poll_read(cx, &mut self.arrived)).map_err(LinkError::Broken)? == 0 {
             return Poll::Ready(Err(LinkError::Closed));
         }
-        self.heard = Instant::now();
+        self.hear();
         let mut frames = Vec::new();
         while let Some(frame) = self.memo.take(&mut self.arrived)? {
             match frame {
@@ -187,7 +197,7 @@ impl Link {
             self.arrived = BytesMut::new();
         }
         if !frames.is_empty() {
-            self.hub.received(self.server.key, frames);
+            self.hub.received(self.server, frames);
         }
         Poll::Ready(Ok(()))
     }
@@ -195,10 +205,10 @@ impl Link {
     /// The token of a ping is the time when it was sent.
     fn measured(&mut self, token: u64) {
         if !std::mem::replace(&mut self.is_up, true) {
-            self.hub.link_up(self.server.key, self.queue.clone());
+            self.hub.link_up(self.server, self.queue.clone(), self.spot);
         }
         if let Some(rtt) = self.origin.elapsed().checked_sub(Duration::from_nanos(token)) {
-            self.hub.with_core(|core, _| core.link_rtt(self.server.key, rtt));
+            self.hub.with_core(|core, _| core.link_rtt(self.server, rtt));
             self.hub.work.notify_one();
         }
     }
@@ -207,22 +217,35 @@ impl Link {
         self.written < self.outgoing.len()
     }
 
-    fn silent_at(&self) -> Instant {
-        self.heard + if self.is_up { TRANSPORT_SILENCE } else { HANDSHAKE_TIMEOUT }
+    fn hear(&mut self) {
+        self.pulse.heard(self.hub.now());
+        self.set_late(false);
+    }
+
+    fn set_late(&mut self, late: bool) {
+        if std::mem::replace(&mut self.is_late, late) != late {
+            self.hub.with_core(|core, _| core.link_late(self.server, late));
+        }
+    }
+
+    fn ping(&self) {
+        let token = u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.queue.push_control(&Frame::Ping(token));
     }
 
     /// Does what time asks for.
     fn tend(&mut self) -> Result<(), LinkError> {
-        let now = Instant::now();
-        if now >= self.silent_at() {
+        let now = self.hub.now();
+        match self.pulse.handle_timeout(now) {
+            Beat::Fine => {}
+            Beat::Ping => self.ping(),
+            Beat::Lost => return Err(LinkError::Silent),
+        }
+        if !self.is_up && Instant::now() >= self.answers_by {
             return Err(LinkError::Silent);
         }
-        if now >= self.next_ping {
-            self.next_ping = now + TRANSPORT_PING_INTERVAL;
-            let token = u64::try_from((now - self.origin).as_nanos()).unwrap_or(u64::MAX);
-            self.queue.push_control(&Frame::Ping(token));
-        }
-        if self.is_writing() && now - self.progress >= STALL {
+        self.set_late(self.pulse.is_late(now));
+        if self.is_writing() && self.progress.elapsed() >= STALL {
             self.queue.stall();
         }
         Ok(())
@@ -232,8 +255,10 @@ impl Link {
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<LinkError> {
         let stall =
             self.is_writing().then_some(self.progress + STALL).filter(|stall| *stall > Instant::now());
-        let wake = self.next_ping.min(self.silent_at());
-        self.timer.as_mut().reset(stall.map_or(wake, |stall| wake.min(stall)));
+        let answer = (!self.is_up).then_some(self.answers_by);
+        let pulse = self.hub.instant(self.pulse.poll_timeout());
+        let wake = [stall, answer].into_iter().flatten().fold(pulse, Instant::min);
+        self.timer.as_mut().reset(wake);
         if self.timer.as_mut().poll(cx).is_ready() {
             cx.waker().wake_by_ref();
         }
@@ -250,7 +275,7 @@ impl Link {
         });
         // Whoever does not take it within this time learns from the closed socket.
         if !matches!(tokio::time::timeout(STALL, close).await, Ok(Ok(()))) {
-            tracing::debug!(server = ?self.server.key, "link closed without a farewell");
+            tracing::debug!(server = ?self.server, "link closed without a farewell");
         }
     }
 }

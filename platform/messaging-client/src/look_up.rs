@@ -22,6 +22,8 @@ const REQUESTS: usize = 4;
 /// Gathers the keys that the core asks for and asks the directory for them together.
 pub(crate) struct LookUps {
     directory: Option<Arc<dyn Directory>>,
+    /// Peers that are on the servers that configuration names, and those servers.
+    stays: (Vec<PublicKey>, Vec<PublicKey>),
     waiting: BTreeSet<PublicKey>,
     requests: JoinSet<Answer>,
 }
@@ -33,8 +35,13 @@ pub(crate) struct Answer {
 }
 
 impl LookUps {
-    pub(crate) fn new(directory: Option<Arc<dyn Directory>>) -> Self {
-        Self { directory, waiting: BTreeSet::new(), requests: JoinSet::new() }
+    /// Looks up in `directory`, but for the `peers` behind which it is: they are on `servers`.
+    pub(crate) fn new(
+        directory: Option<Arc<dyn Directory>>,
+        peers: Vec<PublicKey>,
+        servers: Vec<PublicKey>,
+    ) -> Self {
+        Self { directory, stays: (peers, servers), waiting: BTreeSet::new(), requests: JoinSet::new() }
     }
 
     pub(crate) fn want(&mut self, key: PublicKey) {
@@ -43,10 +50,13 @@ impl LookUps {
 
     /// Sends what is waiting, as far as requests are free.
     pub(crate) fn send(&mut self, hub: &Hub) {
+        let (peers, servers) = &self.stays;
+        for peer in peers.iter().filter(|peer| self.waiting.remove(peer)) {
+            hub.answered(|core, now| core.stays_at(*peer, servers, now));
+        }
         let Some(directory) = &self.directory else {
             for key in std::mem::take(&mut self.waiting) {
-                hub.with_core(|core, now| core.look_up_failed(key, now));
-                hub.ways.notify_waiters();
+                hub.answered(|core, now| core.look_up_failed(key, now));
             }
             return;
         };
@@ -87,27 +97,25 @@ impl Answer {
             Ok(records) => {
                 board.set(DIRECTORY, None);
                 let unix = unix_now();
-                for record in &records {
-                    missing.remove(&record.record.subject);
-                    let valid_for = UnixTime(record.record.expires.0.max(unix.0)).abs_diff(unix);
-                    hub.with_core(|core, now| core.record_found(record, now + valid_for, now));
-                }
-                missing.iter().for_each(|key| hub.with_core(|core, now| core.record_absent(*key, now)));
+                hub.answered(|core, now| {
+                    for record in &records {
+                        missing.remove(&record.record.subject);
+                        let valid_for = UnixTime(record.record.expires.0.max(unix.0)).abs_diff(unix);
+                        core.record_found(record, now + valid_for, now);
+                    }
+                    missing.iter().for_each(|key| core.record_absent(*key, now));
+                });
             }
             Err(problem) => {
                 board.set(DIRECTORY, Some(problem));
-                missing.iter().for_each(|key| hub.with_core(|core, now| core.look_up_failed(*key, now)));
+                hub.answered(|core, now| missing.iter().for_each(|key| core.look_up_failed(*key, now)));
             }
         }
-        hub.ways.notify_waiters();
     }
 }
 
 /// Asks for at most [`RECORD_BATCH`] records and drops what is forged, expired, or was not asked for.
-pub(crate) async fn fetch(
-    directory: &dyn Directory,
-    keys: Vec<PublicKey>,
-) -> Result<Vec<SignedRecord>, Problem> {
+pub async fn fetch(directory: &dyn Directory, keys: Vec<PublicKey>) -> Result<Vec<SignedRecord>, Problem> {
     let asked: BTreeSet<_> = keys.iter().copied().collect();
     let what = "cannot look contact records up";
     let answer = timeout(HTTP_TIMEOUT, directory.look_up(keys)).await;

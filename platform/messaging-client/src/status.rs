@@ -2,9 +2,14 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use byway_base::{Problem, PublicKey};
+use byway_base::{Moment, Problem, PublicKey};
 use byway_messaging::{ClientCore, LinkState, ServerView};
 use parking_lot::Mutex;
+
+use crate::{
+    hub::Hub,
+    protocol::{Protocol, Spot},
+};
 
 /// A snapshot of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +22,8 @@ pub struct Status {
     pub delegated: Vec<PublicKey>,
     /// Every server that is connected, being connected, or configured.
     pub servers: Vec<ServerStatus>,
+    /// Peers that were reached through two servers lately, because none is common.
+    pub relayed: Vec<RelayedPeer>,
     /// What does not work at present.
     pub problems: Vec<Problem>,
 }
@@ -26,7 +33,7 @@ pub struct Status {
 pub struct ServerStatus {
     /// Its key.
     pub key: PublicKey,
-    /// Where it listens.
+    /// What is connected to; otherwise the first address that it gives.
     pub address: SocketAddr,
     /// Where it stands or who runs it; empty if unknown.
     pub region: String,
@@ -34,8 +41,23 @@ pub struct ServerStatus {
     pub state: ServerState,
     /// Whether the client stays connected to it; others serve single peers.
     pub home: bool,
+    /// What carries the connection, while there is one.
+    pub protocol: Option<Protocol>,
     /// The last measured round trip.
     pub rtt: Option<Duration>,
+    /// Why it is not connected, if that was tried.
+    pub problem: Option<Problem>,
+}
+
+/// A peer that is reached through two servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelayedPeer {
+    /// Its key.
+    pub peer: PublicKey,
+    /// The client's own server.
+    pub via: PublicKey,
+    /// The peer's.
+    pub at: PublicKey,
 }
 
 /// The state of the connection to a server.
@@ -59,19 +81,39 @@ impl Status {
         first.map_or_else(|| "no messaging server is connected".to_owned(), Problem::to_string)
     }
 
-    pub(crate) fn of(key: PublicKey, core: &ClientCore, problems: Vec<Problem>) -> Self {
+    /// The present state of what the hub holds, with the problems of the board.
+    pub(crate) fn present(hub: &Hub, board: &Board) -> Self {
+        let (key, spots) = (hub.identity.public(), hub.spots());
+        hub.with_core(|core, now| Self::of(key, core, now, board, &spots))
+    }
+
+    fn of(
+        key: PublicKey,
+        core: &ClientCore,
+        now: Moment,
+        board: &Board,
+        spots: &BTreeMap<PublicKey, Spot>,
+    ) -> Self {
+        let relayed = core.relayed_peers(now).map(|(peer, via, at)| RelayedPeer { peer, via, at });
         Self {
             key,
             connected: core.is_connected(),
             delegated: core.delegated().to_vec(),
-            servers: core.servers().map(ServerStatus::from).collect(),
-            problems,
+            servers: core
+                .servers()
+                .filter_map(|view| {
+                    let (spot, problem) = (spots.get(&view.info.key), board.get(&topic(view.info.key)));
+                    ServerStatus::of(view, spot.copied(), problem)
+                })
+                .collect(),
+            relayed: relayed.collect(),
+            problems: board.problems(),
         }
     }
 }
 
-impl From<ServerView> for ServerStatus {
-    fn from(view: ServerView) -> Self {
+impl ServerStatus {
+    fn of(view: ServerView, spot: Option<Spot>, problem: Option<Problem>) -> Option<Self> {
         let state = match view.link {
             LinkState::Down { .. } => ServerState::Down,
             LinkState::Connecting => ServerState::Connecting,
@@ -79,15 +121,25 @@ impl From<ServerView> for ServerStatus {
             LinkState::Up => ServerState::Up,
         };
         let info = view.info;
-        Self {
+        Some(Self {
             key: info.key,
-            address: info.address,
+            address: match spot {
+                Some(spot) => spot.address,
+                None => *info.addresses.first().or(info.udp.first())?,
+            },
             region: info.region,
             state,
             home: view.home,
+            protocol: spot.map(|spot| spot.protocol),
             rtt: view.rtt,
-        }
+            problem,
+        })
     }
+}
+
+/// The topic of what keeps a server from being connected.
+pub(crate) fn topic(server: PublicKey) -> String {
+    format!("server {}", server.short())
 }
 
 /// The topic of whatever keeps the directory from answering. Shared by all who ask it, since the next answer to any of
@@ -115,6 +167,11 @@ impl Board {
             None if problems.remove(topic).is_some() => tracing::info!(topic, "messaging problem is over"),
             None => {}
         }
+    }
+
+    /// The problem of a topic, if there is one.
+    fn get(&self, topic: &str) -> Option<Problem> {
+        self.problems.lock().get(topic).cloned()
     }
 
     /// Every problem, by topic.

@@ -1,10 +1,9 @@
 //! Carries out what the core wants: one task per client.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use byway_base::{Code, Problem, PublicKey};
-use byway_messaging::{ClientCore, Effect};
-use byway_net::Backoff;
+use byway_messaging::{ClientCore, Effect, Recent};
 use tokio::{
     sync::watch,
     task::JoinSet,
@@ -13,15 +12,16 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::ServerAddress,
     hub::Hub,
-    link::{self, LinkError},
+    link::{self, LinkError, Target},
     look_up::LookUps,
-    status::{Board, Status},
+    probe,
+    protocol::Spot,
+    status::{Board, Status, topic},
 };
 
-/// A link that lived this long had succeeded; the next pause starts small again.
-const LIVED: Duration = Duration::from_secs(10);
+/// Servers of which is remembered how they were reached.
+const REMEMBERED: usize = 64;
 /// How long the steward sleeps if nothing is due.
 const LONG: Duration = Duration::from_secs(3_600);
 
@@ -30,7 +30,9 @@ pub(crate) struct Steward {
     look_ups: LookUps,
     links: JoinSet<LinkEnd>,
     live: BTreeMap<PublicKey, Live>,
-    backoffs: BTreeMap<PublicKey, Backoff>,
+    probes: JoinSet<(PublicKey, Option<Duration>)>,
+    /// How servers were reached the last time.
+    worked: Recent<PublicKey, Spot>,
     serial: u64,
     delegated: watch::Sender<Vec<PublicKey>>,
     status: watch::Sender<Status>,
@@ -46,7 +48,6 @@ struct Live {
 struct LinkEnd {
     server: PublicKey,
     serial: u64,
-    lived: Duration,
     /// `None` if it was asked to end.
     error: Option<LinkError>,
 }
@@ -64,7 +65,8 @@ impl Steward {
             look_ups,
             links: JoinSet::new(),
             live: BTreeMap::new(),
-            backoffs: BTreeMap::new(),
+            probes: JoinSet::new(),
+            worked: Recent::new(REMEMBERED),
             serial: 0,
             delegated,
             status,
@@ -86,6 +88,10 @@ impl Steward {
                     Ok(end) => self.ended(end),
                     Err(error) => tracing::error!(%error, "link task failed"),
                 },
+                Some(probed) = self.probes.join_next() => match probed {
+                    Ok((server, rtt)) => self.hub.with_core(|core, _| core.probed(server, rtt)),
+                    Err(error) => tracing::error!(%error, "measuring a round trip failed"),
+                },
                 answer = self.look_ups.answer() => answer.apply(&self.hub, &self.board),
                 () = sleep_until(due) => self.hub.with_core(ClientCore::handle_timeout),
             }
@@ -103,7 +109,13 @@ impl Steward {
             }
             for effect in effects {
                 match effect {
-                    Effect::Connect { server, address } => self.connect(server, address),
+                    Effect::Connect { server: key, tcp, udp } => {
+                        let worked = self.worked.get_mut(&key).copied();
+                        self.connect(Target { key, tcp, udp, worked });
+                    }
+                    Effect::Probe { server, tcp } => {
+                        self.probes.spawn(async move { (server, probe::round_trip(&tcp).await) });
+                    }
                     Effect::Disconnect { server } => {
                         self.live.remove(&server).into_iter().for_each(|live| live.cancel.cancel());
                     }
@@ -118,34 +130,28 @@ impl Steward {
         }
     }
 
-    fn connect(&mut self, server: PublicKey, address: SocketAddr) {
+    fn connect(&mut self, target: Target) {
         self.serial += 1;
-        let (serial, cancel) = (self.serial, CancellationToken::new());
+        let (serial, server, cancel) = (self.serial, target.key, CancellationToken::new());
         if let Some(old) = self.live.insert(server, Live { serial, cancel: cancel.clone() }) {
             old.cancel.cancel();
         }
         let hub = self.hub.clone();
         self.links.spawn(async move {
-            let started = Instant::now();
-            let error = link::run(hub, ServerAddress { key: server, address }, cancel).await;
-            LinkEnd { server, serial, lived: started.elapsed(), error }
+            let error = link::run(hub, target, cancel).await;
+            LinkEnd { server, serial, error }
         });
     }
 
     fn ended(&mut self, end: LinkEnd) {
-        let LinkEnd { server, serial, lived, error } = end;
+        let LinkEnd { server, serial, error } = end;
         let current = self.live.get(&server).is_some_and(|live| live.serial == serial);
         match error {
             Some(error) if current => {
                 self.live.remove(&server);
-                let backoff = self.backoffs.entry(server).or_default();
-                if lived >= LIVED {
-                    backoff.reset();
-                }
-                let pause = backoff.next(rand::random());
                 let what = format!("lost messaging server {}", server.short());
                 self.board.set(&topic(server), Some(Problem::new(Code::MessagingUnreachable, what, error)));
-                self.hub.link_down(server, pause);
+                self.hub.link_down(server);
             }
             // It was asked to end, and may have come up just then.
             _ if !self.live.contains_key(&server) => self.hub.unlink(server),
@@ -153,20 +159,16 @@ impl Steward {
         }
     }
 
-    fn report(&self) {
-        for (server, _) in self.live.iter().filter(|(server, _)| self.hub.is_up(server)) {
-            self.board.set(&topic(*server), None);
+    fn report(&mut self) {
+        for (server, spot) in self.hub.spots() {
+            self.board.set(&topic(server), None);
+            *self.worked.get_or_insert_with(server, || spot) = spot;
         }
-        let key = self.hub.identity.public();
-        let status = self.hub.with_core(|core, _| Status::of(key, core, self.board.problems()));
+        let status = Status::present(&self.hub, &self.board);
         self.status.send_if_modified(|known| {
             let changed = *known != status;
             *known = status;
             changed
         });
     }
-}
-
-fn topic(server: PublicKey) -> String {
-    format!("server {}", server.short())
 }

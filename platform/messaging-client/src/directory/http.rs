@@ -1,13 +1,19 @@
 //! Messaging discovery over HTTP.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use byway_api::{
     Bounded, Endpoint,
     messaging_discovery::{ListServers, LookUpRecords, LookUpRequest, PutRecord, RecordPath, ServersQuery},
 };
 use byway_base::{Code, Problem, PublicKey, SecretKey};
-use byway_http::client::Client;
+use byway_http::{
+    ServiceAddress,
+    client::{ByteStream, Client, Dial},
+};
 use byway_wire::SignedRecord;
 use futures_util::{FutureExt, future::BoxFuture};
 
@@ -17,11 +23,14 @@ use super::Directory;
 #[derive(Debug)]
 pub struct HttpDirectory {
     replicas: Vec<Client>,
+    by_key: Vec<PublicKey>,
+    messaging: Arc<Attached>,
     preferred: AtomicUsize,
 }
 
 impl HttpDirectory {
-    /// Talks to the services at the base URLs `urls`, as `identity`.
+    /// Talks to the services at `urls`, as `identity`: base URLs, each with `KEY@` before it if only answers signed by
+    /// that key count, or `messaging://KEY`. The latter answer once a messaging client uses the directory.
     ///
     /// # Errors
     /// If `urls` is empty or one of them is no URL.
@@ -29,9 +38,18 @@ impl HttpDirectory {
         if urls.is_empty() {
             return Err(Problem::new(Code::Config, "cannot use messaging discovery", "no URL is given"));
         }
-        let client = |url: &S| Client::new(url.as_ref(), Some(identity.clone()), None);
-        let replicas = urls.iter().map(client).collect::<Result<_, _>>()?;
-        Ok(Self { replicas, preferred: AtomicUsize::new(0) })
+        let unusable = |url: &S, why| {
+            Problem::new(Code::Config, format!("cannot use messaging discovery at '{}'", url.as_ref()), why)
+        };
+        let addresses = urls
+            .iter()
+            .map(|url| url.as_ref().parse::<ServiceAddress>().map_err(|error| unusable(url, error)));
+        let addresses = addresses.collect::<Result<Vec<_>, _>>()?;
+        let messaging = Arc::<Attached>::default();
+        let client = |address| Client::at(address, Some(identity.clone()), Some(messaging.clone()));
+        let replicas = addresses.iter().map(client).collect::<Result<_, _>>()?;
+        let by_key = addresses.iter().filter_map(ServiceAddress::by_key).collect();
+        Ok(Self { replicas, by_key, messaging, preferred: AtomicUsize::new(0) })
     }
 
     /// Asks one replica after the other until one gives an answer, good or bad.
@@ -83,5 +101,33 @@ impl Directory for HttpDirectory {
             self.ask::<PutRecord>(path, (), record).await
         }
         .boxed()
+    }
+    fn attach(&self, dial: Arc<dyn Dial>) -> Vec<PublicKey> {
+        // The first client stays: a directory serves one.
+        let _ = self.messaging.0.set(dial);
+        self.by_key.clone()
+    }
+}
+
+/// How services are reached by key, once that is known.
+#[derive(Default)]
+struct Attached(OnceLock<Arc<dyn Dial>>);
+
+impl Dial for Attached {
+    fn dial(&self, key: PublicKey) -> BoxFuture<'_, Result<Box<dyn ByteStream>, Problem>> {
+        match self.0.get() {
+            Some(dial) => dial.dial(key),
+            None => {
+                let what = "cannot reach messaging discovery by its key";
+                let problem = Problem::new(Code::ServiceUnreachable, what, "no messaging client uses it");
+                async { Err(problem) }.boxed()
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Attached {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Attached").field(&self.0.get().is_some()).finish()
     }
 }

@@ -5,19 +5,15 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use bytes::Bytes;
-use byway_base::{
-    PublicKey,
-    limits::{MESSAGING_MTU, MESSAGING_SEND_QUEUE},
-};
+use byway_base::limits::{MESSAGING_MTU, MESSAGING_SEND_QUEUE};
 use byway_net::virtual_path::PathFull;
-use byway_wire::messaging::{FRAME_HEADER, Frame};
+use byway_wire::messaging::{FRAME_HEAD_MAX, FRAME_HEADER, Frame};
 use parking_lot::Mutex;
 
 use super::gate::Gate;
 
 /// Room that a writable queue has at least: one packet of the path's MTU as a frame.
-const ONE_PACKET: usize = FRAME_HEADER + 32 + MESSAGING_MTU;
+const ONE_PACKET: usize = FRAME_HEAD_MAX + MESSAGING_MTU;
 
 /// A bounded queue of encoded frames between all connections of the endpoint and one link's task.
 #[derive(Debug)]
@@ -49,11 +45,11 @@ impl SendQueue {
         Arc::new(Self { queue: Mutex::default(), gate })
     }
 
-    /// Queues a packet for `destination`: the only copy on this side.
+    /// Queues a packet, which is to follow `head`, a frame without a payload: the only copy on this side.
     ///
     /// A queue that moves refuses what does not fit. One that stands still, because the server or the way to it died,
     /// drops instead: refusing would make the connections that use other servers wait as well.
-    pub(crate) fn push_packet(&self, destination: PublicKey, packet: &[u8]) -> Result<(), PathFull> {
+    pub(crate) fn push_packet(&self, head: &Frame, packet: &[u8]) -> Result<(), PathFull> {
         let task = {
             let mut queue = self.queue.lock();
             if !queue.has_room() {
@@ -65,8 +61,7 @@ impl SendQueue {
             if queue.stalled {
                 return Ok(());
             }
-            let head = Frame::Send { destination, payload: Bytes::new() };
-            write_head(&head, packet.len(), &mut queue.frames);
+            write_head(head, packet.len(), &mut queue.frames);
             queue.frames.extend_from_slice(packet);
             queue.task.take()
         };
@@ -146,14 +141,14 @@ fn write_head(frame: &Frame, length: usize, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use bytes::BytesMut;
+    use bytes::{Bytes, BytesMut};
     use byway_base::SecretKey;
     use std::task::Waker;
 
     use super::*;
 
-    fn key() -> PublicKey {
-        SecretKey::from_seed([1; 32]).public()
+    fn head() -> Frame {
+        Frame::Send { destination: SecretKey::from_seed([1; 32]).public(), payload: Bytes::new() }
     }
 
     fn taken(queue: &SendQueue) -> Vec<u8> {
@@ -167,13 +162,19 @@ mod tests {
     }
 
     #[test]
-    fn queued_packets_are_whole_frames() {
+    fn queued_packets_are_whole_frames_whichever_way_they_go() {
         let queue = SendQueue::new(Arc::default());
-        queue.push_packet(key(), b"packet").unwrap();
+        let [near, far] = [2, 3].map(|seed| SecretKey::from_seed([seed; 32]).public());
+        let frames = |payload: Bytes| {
+            let forward = Frame::Forward { server: near, destination: far, payload: payload.clone() };
+            [Frame::Send { destination: near, payload }, forward]
+        };
+        frames(Bytes::new()).iter().for_each(|head| queue.push_packet(head, b"packet").unwrap());
         queue.push_control(&Frame::Ping(7));
         let mut bytes = BytesMut::from(&taken(&queue)[..]);
-        let packet = Frame::Send { destination: key(), payload: Bytes::from_static(b"packet") };
-        assert_eq!(Frame::take(&mut bytes), Ok(Some(packet)));
+        for frame in frames(Bytes::from_static(b"packet")) {
+            assert_eq!(Frame::take(&mut bytes), Ok(Some(frame)));
+        }
         assert_eq!(Frame::take(&mut bytes), Ok(Some(Frame::Ping(7))));
         assert!(bytes.is_empty());
     }
@@ -183,23 +184,23 @@ mod tests {
         let gate = Arc::<Gate>::default();
         let queue = SendQueue::new(gate.clone());
         let packet = [0; MESSAGING_MTU];
-        while queue.push_packet(key(), &packet).is_ok() {}
+        while queue.push_packet(&head(), &packet).is_ok() {}
         assert!(!is_open(&gate));
         let bytes = taken(&queue).len();
-        assert!(bytes <= MESSAGING_SEND_QUEUE && queue.push_packet(key(), &packet).is_err());
+        assert!(bytes <= MESSAGING_SEND_QUEUE && queue.push_packet(&head(), &packet).is_err());
         queue.sent(bytes);
-        assert!(is_open(&gate) && queue.push_packet(key(), &packet).is_ok());
+        assert!(is_open(&gate) && queue.push_packet(&head(), &packet).is_ok());
     }
 
     #[test]
     fn a_queue_that_stands_still_drops_and_opens_the_gate_for_others() {
         let gate = Arc::<Gate>::default();
         let queue = SendQueue::new(gate.clone());
-        while queue.push_packet(key(), &[0; MESSAGING_MTU]).is_ok() {}
+        while queue.push_packet(&head(), &[0; MESSAGING_MTU]).is_ok() {}
         queue.stall();
-        assert!(is_open(&gate) && queue.push_packet(key(), b"lost").is_ok());
+        assert!(is_open(&gate) && queue.push_packet(&head(), b"lost").is_ok());
         queue.sent(1);
-        assert!(queue.push_packet(key(), b"refused").is_err() && !is_open(&gate));
+        assert!(queue.push_packet(&head(), b"refused").is_err() && !is_open(&gate));
         drop(queue);
         assert!(is_open(&gate));
     }
