@@ -4,18 +4,18 @@ use byway_api::{
     Page,
     messaging_discovery::{
         GetRecord, GetRecordStats, ListServers, LookUpRecords, LookUpReply, PutRecord, RecordStats,
+        ServersQuery,
     },
     page_limit,
 };
 use byway_base::{Code, Problem, UnixTime};
+use byway_clock::Clock;
 use byway_http::server::{Call, Handle};
 use byway_store::{
     Store, StoreError,
     records::{ServerCursor, ServerFilter},
 };
 use byway_wire::{SignedRecord, decode_whole, encode, record::RecordError};
-
-use crate::Clock;
 
 /// What every handler shares.
 #[derive(Debug)]
@@ -103,9 +103,9 @@ impl Handle<ListServers> for Api {
                     .with_hint("give `next` of the page before, or no cursor")
             })
         });
-        let filter = ServerFilter { region: call.query.region, after: after.transpose()? };
-        let page =
-            self.store.records().servers(&filter, page_limit(call.query.limit), self.clock.now()).await;
+        let ServersQuery { region, near, limit, .. } = call.query;
+        let filter = ServerFilter { region, near, after: after.transpose()? };
+        let page = self.store.records().servers(&filter, page_limit(limit), self.clock.now()).await;
         let page = page.map_err(|error| Problem::from(error).while_doing(WHAT))?;
         Ok(Page { items: page.servers, next: page.next.as_ref().map(write_cursor) })
     }
@@ -118,17 +118,23 @@ impl Handle<GetRecordStats> for Api {
 }
 
 fn write_cursor(cursor: &ServerCursor) -> String {
-    format!("{}.{}.{}", u8::from(cursor.draining), cursor.load, cursor.subject)
+    let [draining, far] = [cursor.draining, cursor.far].map(u8::from);
+    format!("{draining}.{far}.{}.{}", cursor.load, cursor.subject)
 }
 
 fn read_cursor(text: &str) -> Option<ServerCursor> {
     let mut parts = text.split('.');
-    let draining = match parts.next()? {
-        "0" => false,
-        "1" => true,
-        _ => return None,
+    let mut flag = || match parts.next()? {
+        "0" => Some(false),
+        "1" => Some(true),
+        _ => None,
     };
-    let cursor =
-        ServerCursor { draining, load: parts.next()?.parse().ok()?, subject: parts.next()?.parse().ok()? };
+    let (draining, far) = (flag()?, flag()?);
+    let cursor = ServerCursor {
+        draining,
+        far,
+        load: parts.next()?.parse().ok()?,
+        subject: parts.next()?.parse().ok()?,
+    };
     parts.next().is_none().then_some(cursor)
 }

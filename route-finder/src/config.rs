@@ -3,9 +3,11 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use byway_base::{
-    Code, Problem, PublicKey,
+    Code, Problem,
     limits::{MIRROR_AGE_MAX, SEARCH_WORKERS, SEARCH_WORKERS_MAX},
 };
+use byway_http::ServiceAddress;
+use byway_messaging_client::Messaging;
 use byway_service_kit::Common;
 
 byway_service_kit::settings! {
@@ -16,23 +18,18 @@ byway_service_kit::settings! {
         /// URL under which others reach the service, if it is not the address above.
         pub public_url: Option<String> = None, example "https://routes.example.org";
         /// Base URLs of the replicas of one transport discovery, tried in turn; with `KEY@` before one, only replies
-        /// signed by that key count.
+        /// signed by that key count. messaging://KEY is reached through messaging.
         pub transport_discovery: Vec<String> = vec!["http://127.0.0.1:9091".to_owned()];
+        /// Base URLs of messaging discovery, tried in turn. With one, or with `messaging_servers`, the service is also
+        /// reached through messaging, by its key alone: messaging://KEY.
+        pub messaging_discovery: Vec<String> = Vec::new(), example "http://127.0.0.1:9093";
+        /// Messaging servers to use beside those that discovery names, as KEY@IP:PORT.
+        pub messaging_servers: Vec<String> = Vec::new();
         /// Seconds without contact to transport discovery after which the mirror counts as stale.
         pub mirror_age_max_s: u64 = MIRROR_AGE_MAX.as_secs();
         /// Searches that run at once. More than there are processors gains nothing.
         pub workers: usize = SEARCH_WORKERS;
     }
-}
-
-/// One replica of transport discovery.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DiscoveryAddress {
-    /// Base URL.
-    pub url: String,
-    /// Only replies signed by this key count. Entries are verified in any case; this protects what nobody signs in
-    /// itself: states, metrics, and that nothing is left out.
-    pub key: Option<PublicKey>,
 }
 
 /// What the service runs with.
@@ -42,8 +39,11 @@ pub struct Config {
     pub listen: SocketAddr,
     /// A further name that requests may be signed for.
     pub public_url: Option<String>,
-    /// Replicas of one transport discovery, at least one.
-    pub transport_discovery: Vec<DiscoveryAddress>,
+    /// Replicas of one transport discovery, at least one. A key protects what nobody signs in itself: states, metrics,
+    /// and that nothing is left out. Entries are verified in any case.
+    pub transport_discovery: Vec<ServiceAddress>,
+    /// Through which messaging the service is reached by its key, and reaches others by theirs; none by default.
+    pub messaging: Messaging,
     /// Age from which on the mirror counts as stale; [`MIRROR_AGE_MAX`] by default.
     pub mirror_age_max: Duration,
     /// Searches that run at once, 1 to [`SEARCH_WORKERS_MAX`].
@@ -63,25 +63,22 @@ impl Config {
                 format!("it is {}, and must be 1 to {SEARCH_WORKERS_MAX}", raw.workers),
             ));
         }
-        let transport_discovery = raw.transport_discovery.iter().map(|text| DiscoveryAddress::parse(text));
+        let messaging = Messaging::parse(raw.messaging_discovery, &raw.messaging_servers)?;
+        let transport_discovery = raw.transport_discovery.iter().map(|text| {
+            let address =
+                text.parse::<ServiceAddress>().map_err(|error| wrong("transport_discovery", error))?;
+            messaging.check_reaches("transport_discovery", &address)?;
+            Ok(address)
+        });
         Ok(Self {
             listen: raw.listen,
             public_url: raw.public_url,
-            transport_discovery: transport_discovery.collect::<Result<_, _>>()?,
+            transport_discovery: transport_discovery.collect::<Result<_, Problem>>()?,
+            messaging,
             mirror_age_max: Duration::from_secs(raw.mirror_age_max_s),
             workers: raw.workers,
             key_file: common.key_file.clone(),
         })
-    }
-}
-
-impl DiscoveryAddress {
-    /// `URL` or `KEY@URL`. An `@` further on belongs to the URL.
-    fn parse(text: &str) -> Result<Self, Problem> {
-        let split = text.split_once('@').filter(|(key, _)| !key.contains('/'));
-        let Some((key, url)) = split else { return Ok(Self { url: text.to_owned(), key: None }) };
-        let key = key.parse().map_err(|error| wrong("transport_discovery", format!("'{key}': {error}")))?;
-        Ok(Self { url: url.to_owned(), key: Some(key) })
     }
 }
 
@@ -116,6 +113,15 @@ mod tests {
         let [first, second] = &config.transport_discovery[..] else { panic!("there are two") };
         assert_eq!((first.url.as_str(), first.key), ("http://a:1", Some(key)));
         assert_eq!((second.url.as_str(), second.key), ("http://user@b:2/", None));
+    }
+
+    #[test]
+    fn a_discovery_behind_a_key_needs_messaging() {
+        let text = format!("messaging://{}", SecretKey::from_seed([1; 32]).public());
+        let problem = configure(&[("transport_discovery", &text)]).unwrap_err();
+        assert!(problem.code == Code::Config && problem.what.contains("transport_discovery"), "{problem}");
+        let messaging = ("messaging_discovery", "http://127.0.0.1:9093");
+        assert!(configure(&[("transport_discovery", &text), messaging]).is_ok());
     }
 
     #[test]

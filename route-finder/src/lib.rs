@@ -23,6 +23,6 @@ mod searches;
 mod service;
 mod tally;
 
-pub use config::{Config, DiscoveryAddress, RawConfig};
+pub use config::{Config, RawConfig};
 pub use latest::Mirrored;
 pub use service::RouteFinder;

@@ -3,10 +3,10 @@
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use byway_api::route_finder::RouteFinder as Endpoints;
-use byway_base::{Code, Problem, PublicKey, SecretKey};
+use byway_base::{Problem, PublicKey};
+use byway_front::Front;
 use byway_http::{client::Client, server::Server};
 use byway_service_kit::{Common, Health, Service, Shutdown, key_file};
-use tokio::net::TcpListener;
 
 use crate::{
     Config, RawConfig,
@@ -17,10 +17,7 @@ use crate::{
 
 /// A route finder, bound and ready to serve.
 pub struct RouteFinder {
-    secret: SecretKey,
-    public_url: Option<String>,
-    listener: TcpListener,
-    address: SocketAddr,
+    front: Front,
     health: Health,
     latest: Arc<Latest>,
     follower: Follower,
@@ -31,13 +28,13 @@ impl RouteFinder {
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.front.address()
     }
 
-    /// The key that signs its replies.
+    /// The key that signs its replies, and by which it is reached through messaging.
     #[must_use]
     pub fn key(&self) -> PublicKey {
-        self.secret.public()
+        self.front.key()
     }
 
     /// Tells how far the mirror is, for programs that embed a finder and wait for it.
@@ -49,7 +46,7 @@ impl RouteFinder {
 
 impl fmt::Debug for RouteFinder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RouteFinder").field("address", &self.address).field("key", &self.key()).finish()
+        f.debug_struct("RouteFinder").field("front", &self.front).finish_non_exhaustive()
     }
 }
 
@@ -65,17 +62,16 @@ impl Service for RouteFinder {
 
     async fn bind(config: Config) -> Result<Self, Problem> {
         let secret = key_file::load_or_create(&config.key_file)?;
-        let clients =
-            config.transport_discovery.iter().map(|address| Client::new(&address.url, None, address.key));
-        let clients = clients.collect::<Result<Vec<_>, _>>()?;
-        let unbound = |error| Problem::new(Code::Bind, format!("cannot listen on {}", config.listen), error);
-        let listener = TcpListener::bind(config.listen).await.map_err(unbound)?;
-        let address = listener.local_addr().map_err(unbound)?;
         let health = Health::new();
+        let mut front = Front::bind(config.listen, config.public_url, secret.clone()).await?;
+        if !config.messaging.is_off() {
+            front = front.join(config.messaging.client(&secret)?, &health)?;
+        }
+        let client = |address| Client::at(address, None, front.services());
+        let clients = config.transport_discovery.iter().map(client).collect::<Result<Vec<_>, _>>()?;
         let latest = Arc::new(Latest::new(health.check("mirror"), config.mirror_age_max));
-        let follower = Follower::new(clients, latest.clone(), config.workers);
-        let (public_url, workers) = (config.public_url, config.workers);
-        Ok(Self { secret, public_url, listener, address, health, latest, follower, workers })
+        let (workers, follower) = (config.workers, Follower::new(clients, latest.clone(), config.workers));
+        Ok(Self { front, health, latest, follower, workers })
     }
 
     fn health(&self) -> Health {
@@ -83,7 +79,7 @@ impl Service for RouteFinder {
     }
 
     fn addresses(&self) -> Vec<(&'static str, String)> {
-        vec![("http", self.address.to_string())]
+        vec![("http", self.address().to_string())]
     }
 
     fn identity(&self) -> Option<PublicKey> {
@@ -92,12 +88,8 @@ impl Service for RouteFinder {
 
     async fn serve(self, shutdown: Shutdown) -> Result<(), Problem> {
         let api = Arc::new(Api::new(self.latest.clone(), self.workers));
-        let mut server = Server::<Endpoints>::new(api).sign_with(self.secret);
-        if let Some(name) = &self.public_url {
-            server = server.authority(name);
-        }
         tokio::join!(
-            server.serve(self.listener, shutdown.token()),
+            self.front.serve(Server::<Endpoints>::new(api), shutdown.token()),
             self.follower.run(shutdown.token()),
             self.latest.keep_assessing(shutdown.token()),
         );

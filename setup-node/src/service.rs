@@ -1,14 +1,15 @@
 //! The service: bound, served, drained.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use byway_api::setup_node;
-use byway_base::{Code, Problem, PublicKey, SecretKey};
+use byway_base::{Code, Problem, PublicKey};
+use byway_front::Front;
 use byway_http::server::Server;
-use byway_messaging_client::{ALPN_SETUP, HttpDirectory, MessagingClient, PeerConnections};
+use byway_messaging_client::{ALPN_SERVICE, ALPN_SETUP, MessagingClient, PeerConnections};
 use byway_net::Backoff;
 use byway_service_kit::{Check, Common, Health, Service, Shutdown, key_file};
-use tokio::{net::TcpListener, task::spawn_blocking, time::sleep};
+use tokio::{task::spawn_blocking, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -19,17 +20,16 @@ use crate::{
 /// A setup node: reached over messaging by sources and reaching nodes the same way.
 #[derive(Debug)]
 pub struct SetupNode {
-    secret: SecretKey,
     administrators: Vec<PublicKey>,
-    public_url: Option<String>,
-    listener: TcpListener,
-    address: SocketAddr,
+    front: Front,
     client: MessagingClient,
     connections: PeerConnections,
     /// Ends the messaging client; after everything that needs it.
     messaging: CancellationToken,
     routes: Routes,
     health: Health,
+    /// Whether there is a directory in which sources find the setup node.
+    listed: bool,
     /// Whether sources and nodes can be reached.
     reachable: Check,
     /// Whether routes are being recorded.
@@ -47,39 +47,34 @@ impl Service for SetupNode {
     }
 
     async fn bind(config: Config) -> Result<Self, Problem> {
-        let Config { listen, public_url, messaging_discovery, administrators, data_dir, key_file } = config;
+        let Config { listen, public_url, messaging: known, administrators, data_dir, key_file } = config;
         let files = spawn_blocking(move || {
             let secret = key_file::load_or_create(&key_file)?;
             Ok::<_, Problem>((secret, Routes::open(&data_dir)?))
         });
         let (secret, routes) = files.await.expect("reading files does not panic, and nobody aborts it")?;
 
-        let bound = |error| Problem::new(Code::Bind, format!("cannot listen on {listen}"), error);
-        let listener = TcpListener::bind(listen).await.map_err(bound)?;
-        let address = listener.local_addr().map_err(bound)?;
-
+        let front = Front::bind(listen, public_url, secret.clone()).await?;
         let messaging = CancellationToken::new();
-        let mut client = byway_messaging_client::Config::new(secret.clone());
-        client.directory = Some(Arc::new(HttpDirectory::new(&messaging_discovery, &secret)?));
-        client.alpns = vec![ALPN_SETUP];
+        let (listed, mut client) = (!known.discovery.is_empty(), known.client(&secret)?);
+        client.alpns = vec![ALPN_SETUP, ALPN_SERVICE];
         let client = MessagingClient::start(client, messaging.clone())?;
         let connections = client
             .accept(ALPN_SETUP)
             .map_err(|error| Problem::new(Code::Internal, "cannot accept route requests", error))?;
+        let front = front.accept(&client)?;
 
         let health = Health::new();
         let (reachable, recorded) = (health.check("messaging"), health.check("journal"));
         Ok(Self {
-            secret,
             administrators,
-            public_url,
-            listener,
-            address,
+            front,
             client,
             connections,
             messaging,
             routes,
             health,
+            listed,
             reachable,
             recorded,
         })
@@ -90,11 +85,11 @@ impl Service for SetupNode {
     }
 
     fn addresses(&self) -> Vec<(&'static str, String)> {
-        vec![("http", self.address.to_string())]
+        vec![("http", self.front.address().to_string())]
     }
 
     fn identity(&self) -> Option<PublicKey> {
-        Some(self.secret.public())
+        Some(self.front.key())
     }
 
     async fn serve(self, shutdown: Shutdown) -> Result<(), Problem> {
@@ -104,11 +99,8 @@ impl Service for SetupNode {
         let setups = Setups::new(caller, self.routes, Bounds::default(), self.recorded);
 
         let api = Api::new(setups.clone(), self.administrators);
-        let mut server = Server::<setup_node::SetupNode>::new(Arc::new(api)).sign_with(self.secret);
-        if let Some(url) = &self.public_url {
-            server = server.authority(url);
-        }
-        let http = server.serve(self.listener, shutdown.token());
+        let server = Server::<setup_node::SetupNode>::new(Arc::new(api));
+        let http = self.front.serve(server, shutdown.token());
         let requests = sources::serve(self.connections, setups.clone(), shutdown.token());
         let drained = async {
             shutdown.begun().await;
@@ -117,7 +109,7 @@ impl Service for SetupNode {
         let work = async { tokio::join!(http, requests, drained) };
         tokio::select! {
             _ = work => {}
-            () = report(&self.client, &self.reachable) => {}
+            () = report(&self.client, self.listed, &self.reachable) => {}
         }
         drop(messaging);
         self.client.closed().await;
@@ -126,10 +118,10 @@ impl Service for SetupNode {
 }
 
 /// Tells readiness whether sources and nodes can be reached. At first that takes a contact record in the directory, or
-/// sources would look for the setup node in vain; later a connected server is enough.
-async fn report(client: &MessagingClient, check: &Check) {
+/// sources would look for the setup node in vain; later, or where there is no directory, a connected server is enough.
+async fn report(client: &MessagingClient, in_directory: bool, check: &Check) {
     let mut status = client.watch();
-    let mut listed = false;
+    let mut listed = !in_directory;
     loop {
         let now = status.borrow_and_update().clone();
         if !now.connected {

@@ -8,14 +8,12 @@ use byway_api::{
     },
 };
 use byway_base::{Code, Problem, TransportId, UnixTime, limits::CLOCK_SKEW};
+use byway_clock::Clock;
 use byway_http::server::{Call, EventStream, Handle, Watch};
 use byway_store::{Store, StoreError, transports::Filter};
 use byway_wire::{SignedTransportEntry, transport_entry::EntryError};
 
-use crate::{
-    Clock,
-    events::{self, Readers},
-};
+use crate::events::{self, Readers};
 
 /// What every handler shares.
 #[derive(Debug)]

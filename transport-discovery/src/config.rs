@@ -1,75 +1,46 @@
 //! The service's settings.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::net::SocketAddr;
 
-use byway_base::{Code, Problem, limits::SWEEP_INTERVAL};
-use byway_service_kit::{Common, Secret};
-
-use crate::Clock;
+use byway_registry::{RawRegistry, RawStore};
 
 byway_service_kit::settings! {
     /// What transport discovery can be told.
     pub struct RawConfig {
         /// Address on which nodes and route finders are served.
-        pub listen: String = "127.0.0.1:9091".to_owned();
+        pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 9091));
         /// URL under which others reach the service, if it is not the address above.
         pub public_url: Option<String> = None, example "https://transports.example.org";
+        /// Base URLs of messaging discovery, tried in turn. With one, or with `messaging_servers`, the service is also
+        /// reached through messaging, by its key alone: messaging://KEY.
+        pub messaging_discovery: Vec<String> = Vec::new(), example "http://127.0.0.1:9093";
+        /// Messaging servers to use beside those that discovery names, as KEY@IP:PORT.
+        pub messaging_servers: Vec<String> = Vec::new();
         /// Where the registry is kept.
         pub store: RawStore = RawStore::default();
     }
 }
 
-byway_service_kit::settings! {
-    /// The section `[store]`.
-    pub struct RawStore {
-        /// Database: postgres://USER@HOST/DATABASE, or sqlite:PATH. A file in the data directory if absent.
-        pub url: Option<Secret> = None, example "postgres://byway@db/transports";
-    }
-}
-
-/// What the service runs with.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Where to listen; port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// A further name that requests may be signed for.
-    pub public_url: Option<String>,
-    /// Where the registry is.
-    pub store_url: Secret,
-    /// Created if need be; holds the registry unless `store_url` says otherwise.
-    pub data_dir: PathBuf,
-    /// The service's key, created if need be. Replies are signed with it.
-    pub key_file: PathBuf,
-    /// How often leases are looked at.
-    pub sweep_interval: Duration,
-    /// What time it is.
-    pub clock: Clock,
-}
-
-impl Config {
-    pub(crate) fn parse(raw: RawConfig, common: &Common) -> Result<Self, Problem> {
-        let listen = raw.listen.parse().map_err(|_| {
-            let why = format!("'{}' is no IP address and port", raw.listen);
-            Problem::new(Code::Config, "cannot use `listen`", why)
-        })?;
-        let default = || Secret::new(format!("sqlite:{}", common.data_dir.join("transports.db").display()));
-        Ok(Self {
-            listen,
-            public_url: raw.public_url,
-            store_url: raw.store.url.unwrap_or_else(default),
-            data_dir: common.data_dir.clone(),
-            key_file: common.key_file.clone(),
-            sweep_interval: SWEEP_INTERVAL,
-            clock: Clock::system(),
-        })
+impl From<RawConfig> for RawRegistry {
+    fn from(raw: RawConfig) -> Self {
+        let RawConfig { listen, public_url, messaging_discovery, messaging_servers, store } = raw;
+        Self { listen, public_url, messaging_discovery, messaging_servers, store }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use byway_service_kit::{Loader, assert_settings};
+    use byway_base::{Code, Problem};
+    use byway_registry::Config;
+    use byway_service_kit::{Loader, Service, assert_settings};
 
     use super::*;
+    use crate::TransportDiscovery;
+
+    fn configure(key: &str, value: &str) -> Result<Config, Problem> {
+        let loaded = Loader::new("transport-discovery").flag(key, value).load::<RawConfig>()?;
+        TransportDiscovery::configure(loaded.config, &loaded.common)
+    }
 
     #[test]
     fn the_settings_are_unambiguous_and_their_sample_is_the_default() {
@@ -77,17 +48,21 @@ mod tests {
     }
 
     #[test]
-    fn without_a_store_the_registry_is_a_file_in_the_data_directory() {
-        let loaded =
-            Loader::new("transport-discovery").flag("data_dir", "/var/lib/x").load::<RawConfig>().unwrap();
-        let config = Config::parse(loaded.config, &loaded.common).unwrap();
+    fn without_a_store_the_registry_is_a_file_in_the_data_directory_and_messaging_is_off() {
+        let config = configure("data_dir", "/var/lib/x").unwrap();
         assert_eq!(config.store_url.expose(), "sqlite:/var/lib/x/transports.db");
+        assert!(config.messaging.is_off());
     }
 
     #[test]
-    fn a_wrong_address_is_named() {
-        let loaded = Loader::new("transport-discovery").flag("listen", "here").load::<RawConfig>().unwrap();
-        let problem = Config::parse(loaded.config, &loaded.common).unwrap_err();
-        assert!(problem.code == Code::Config && problem.what.contains("listen"), "{problem}");
+    fn wrong_values_name_their_setting() {
+        for (key, value) in [
+            ("listen", "here"),
+            ("messaging_servers", "127.0.0.1:9094"),
+            ("messaging_discovery", "messaging://x"),
+        ] {
+            let problem = configure(key, value).unwrap_err();
+            assert!(problem.code == Code::Config && problem.what.contains(key), "{problem}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use std::{
 use byway_api::messaging_discovery::{GetRecord, PutRecord, RecordPath};
 use byway_base::{Problem, PublicKey, SecretKey, UnixTime, limits::RECORD_TTL};
 use byway_http::client::Client;
+use byway_messaging_client::Messaging;
 use byway_messaging_discovery::{Clock, Config, MessagingDiscovery};
 use byway_service_kit::{Health, Secret, Service, Shutdown};
 use byway_wire::{Record, RecordBody, SignedRecord};
@@ -44,6 +45,7 @@ impl Running {
         let config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),
             public_url: None,
+            messaging: Messaging::default(),
             store_url: Secret::new(url.unwrap_or_else(|| format!("sqlite:{}", path.join("r.db").display()))),
             data_dir: path.to_owned(),
             key_file: path.join("key"),

@@ -121,6 +121,30 @@ async fn an_old_record_does_not_return_after_a_tombstone_or_a_restart() {
 }
 
 #[tokio::test]
+async fn a_published_record_or_tombstone_deletes_nothing_in_anybodys_hands() {
+    let service = Running::start().await;
+    let first = service.node(1, 5);
+    service.put(1, &first).await.unwrap();
+    let left = Record {
+        subject: key(1),
+        sequence: 6,
+        expires: service.now().plus(RECORD_TTL),
+        body: RecordBody::Tombstone {},
+    };
+    let left = left.sign(&secret(1));
+    service.put(1, &left).await.unwrap();
+    let back = service.node(1, 7);
+    service.put(1, &back).await.unwrap();
+    // What everybody could read: the tombstone from before, and the record itself.
+    for captured in [&first, &left] {
+        assert_eq!(service.put(2, captured).await.unwrap_err().code, Code::Denied);
+        assert_eq!(service.put(1, captured).await.unwrap_err().code, Code::Conflict, "not even its subject");
+    }
+    assert_eq!(service.put(2, &back).await.unwrap_err().code, Code::Denied);
+    assert_eq!(service.get(1).await.unwrap(), back);
+}
+
+#[tokio::test]
 async fn a_record_that_is_not_renewed_vanishes() {
     let service = Running::start().await;
     service.put(1, &service.node(1, 1)).await.unwrap();

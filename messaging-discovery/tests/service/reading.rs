@@ -10,7 +10,14 @@ use crate::fixture::{Running, key};
 
 async fn publish_server(service: &Running, seed: u8, clients: u32, region: &str, draining: bool) {
     let address = format!("192.0.2.{seed}:443").parse().unwrap();
-    let body = RecordBody::Server { addresses: vec![address], udp: Vec::new(), capacity: 100, clients, region: region.into(), draining };
+    let body = RecordBody::Server {
+        addresses: vec![address],
+        udp: Vec::new(),
+        capacity: 100,
+        clients,
+        region: region.into(),
+        draining,
+    };
     service.put(seed, &service.record(seed, 1, body)).await.unwrap();
 }
 
@@ -54,7 +61,18 @@ async fn servers_come_least_loaded_first_and_draining_last_in_pages() {
     assert_eq!(order, [2, 4, 1, 3].map(key));
     let region = ServersQuery { region: Some("us".into()), ..ServersQuery::default() };
     assert_eq!(client.call::<ListServers>((), region, ()).await.unwrap().items.len(), 1);
-    for cursor in ["", "0.1", "2.0.x", "0.0.0.0"] {
+    let mut near = ServersQuery { near: Some("eu".into()), limit: Some(1), ..ServersQuery::default() };
+    let mut nearest = Vec::new();
+    loop {
+        let page = client.call::<ListServers>((), near.clone(), ()).await.unwrap();
+        nearest.extend(page.items.iter().map(|signed| signed.record.subject));
+        near.cursor = page.next;
+        if near.cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(nearest, [4, 1, 2, 3].map(key), "the own region first, but not where it drains");
+    for cursor in ["", "0.1", "2.0.0.x", "0.0.0.0", "0.1.0.0.0"] {
         let query = ServersQuery { cursor: Some(cursor.into()), ..ServersQuery::default() };
         assert_eq!(
             client.call::<ListServers>((), query, ()).await.unwrap_err().code,

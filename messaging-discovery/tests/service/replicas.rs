@@ -31,3 +31,24 @@ async fn without_its_database_the_service_says_so_and_goes_on_when_it_is_back() 
     service.health.ready().await;
     assert_eq!(service.get(1).await.unwrap(), record);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_whose_database_is_away_at_its_start_says_so_and_begins_when_it_is_there() {
+    let Some(server) = postgres_or_skip() else { return };
+    let url = server.url(&server.database().unwrap());
+    let before = Running::start_on(url.clone()).await;
+    let record = before.node(1, 5);
+    before.put(1, &record).await.unwrap();
+    server.crash().unwrap();
+    let service = Running::start_on(url).await;
+    assert!(!service.health.is_ready());
+    assert_eq!(service.get(1).await.unwrap_err().code, Code::NotReady);
+    server.start_again().unwrap();
+    service.health.ready().await;
+    assert_eq!(service.get(1).await.unwrap(), record, "what was acknowledged is there");
+    assert_eq!(
+        service.put(1, &service.node(1, 4)).await.unwrap_err().code,
+        Code::Conflict,
+        "nor is it forgotten"
+    );
+}

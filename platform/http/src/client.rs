@@ -1,10 +1,11 @@
 //! Calls endpoints and reads change streams.
 
+mod by_key;
 mod events;
 mod http_client;
 mod reply;
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use byway_api::{Auth, AuthClass, Endpoint, Event};
@@ -20,8 +21,13 @@ use http::{
 };
 use reqwest::{Request, Response, Url};
 
-use crate::signature::{
-    CONTENT_DIGEST, NONCE, ReplyContext, Target, content_digest, fresh_nonce, sign_request, verify_reply,
+pub use by_key::{ByteStream, Dial};
+
+use crate::{
+    address::ServiceAddress,
+    signature::{
+        CONTENT_DIGEST, NONCE, ReplyContext, Target, content_digest, fresh_nonce, sign_request, verify_reply,
+    },
 };
 
 /// How long a stream may be silent: three of its keep-alive comments lost.
@@ -33,10 +39,18 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(HTTP_TIMEOUT.as_secs() + 5);
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
+    by_key: Option<ByKey>,
     base: Url,
     secret: Option<SecretKey>,
     service: Option<PublicKey>,
     timeout: Duration,
+}
+
+/// The service is reached by its key.
+#[derive(Clone)]
+struct ByKey {
+    key: PublicKey,
+    dial: Arc<dyn Dial>,
 }
 
 /// What a change stream yields; it ends after the first error and after [`Event::Reset`].
@@ -69,13 +83,40 @@ impl Client {
     /// # Errors
     /// `BW-CONFIG` if `base` is no such URL.
     pub fn new(base: &str, secret: Option<SecretKey>, service: Option<PublicKey>) -> Result<Self, Problem> {
-        let what = || format!("cannot call the service at '{base}'");
-        let base_url = Url::parse(base).map_err(|error| Problem::new(Code::Config, what(), error))?;
-        if !matches!(base_url.scheme(), "http" | "https") || !base_url.has_host() {
-            return Err(Problem::new(Code::Config, what(), "it is no http or https URL"));
-        }
-        let http = http_client::build().map_err(|error| Problem::new(Code::Internal, what(), error))?;
-        Ok(Self { http, base: base_url, secret, service, timeout: CALL_TIMEOUT })
+        let address = ServiceAddress { url: base.to_owned(), key: service };
+        Self::at(&address, secret, None)
+    }
+
+    /// As [`Self::new`], of a service that may also be reached by its key, through `dial`. That connection proves the
+    /// key, so that replies are not asked to be signed.
+    ///
+    /// # Errors
+    /// `BW-CONFIG` if the URL is none of the schemes `http`, `https` and `messaging`, or is of the last without a `dial`.
+    pub fn at(
+        address: &ServiceAddress,
+        secret: Option<SecretKey>,
+        dial: Option<Arc<dyn Dial>>,
+    ) -> Result<Self, Problem> {
+        let wrong = |why: &dyn fmt::Display| {
+            Problem::new(Code::Config, format!("cannot call the service at '{}'", address.url), why)
+        };
+        let base = Url::parse(&address.url).map_err(|error| wrong(&error))?;
+        let (base, by_key) = match (base.scheme(), address.by_key(), dial) {
+            ("http" | "https", ..) if base.has_host() => (base, None),
+            ("messaging", Some(key), Some(dial)) => {
+                // The key in its one canonical form, since requests are signed for it.
+                let url = format!("messaging://{key}{}", base.path());
+                (Url::parse(&url).map_err(|error| wrong(&error))?, Some(ByKey { key, dial }))
+            }
+            ("messaging", Some(_), None) => return Err(wrong(&"there is no messaging to reach it through")),
+            ("messaging", None, _) => return Err(wrong(&"it is not messaging://KEY")),
+            _ => return Err(wrong(&"it is no http, https or messaging URL")),
+        };
+        let http = http_client::build()
+            .map_err(|error| Problem::new(Code::Internal, format!("cannot call {base}"), error))?;
+        let proven = by_key.as_ref().map(|by_key| by_key.key);
+        let service = address.key.filter(|key| proven != Some(*key));
+        Ok(Self { http, by_key, base, secret, service, timeout: CALL_TIMEOUT })
     }
 
     /// Replaces the time for a call, connecting included; a little more than the server's own by default.
@@ -201,8 +242,12 @@ impl Client {
     }
 
     async fn send(&self, prepared: Prepared) -> Result<(Response, Option<ReplyContext>), Problem> {
-        let response = self.http.execute(prepared.request).await.map_err(|error| self.unreachable(&error))?;
-        Ok((response, prepared.reply))
+        let Prepared { request, reply } = prepared;
+        let response = match &self.by_key {
+            Some(ByKey { key, dial }) => by_key::exchange(dial.as_ref(), *key, request).await?,
+            None => self.http.execute(request).await.map_err(|error| self.unreachable(&error))?,
+        };
+        Ok((response, reply))
     }
 
     /// Reads a whole reply, checks whose it is, and turns problem details back into their problem.

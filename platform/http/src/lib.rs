@@ -5,7 +5,10 @@
 //! - [`signature`]: who speaks, in both directions (RFC 9421), and that nothing is heard twice.
 #![warn(missing_docs)]
 
+mod address;
 mod authority;
 pub mod client;
 pub mod server;
 pub mod signature;
+
+pub use address::{AddressError, ServiceAddress};

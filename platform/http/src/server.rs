@@ -6,6 +6,8 @@ mod connections;
 mod events;
 mod guard;
 mod list;
+mod patient;
+mod serving;
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -25,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 pub use answer::problem_response;
 pub use call::{Call, EventStream, Handle, Watch};
 pub use list::HandleAll;
+pub use serving::Serving;
 
 use crate::{authority::Authorities, signature::RequestVerifier};
 
@@ -165,18 +168,23 @@ impl<S: Service> Server<S> {
         router.layer(axum::middleware::from_fn_with_state(context, guard::guard))
     }
 
-    /// Serves HTTP/1.1 on `listener` until `shutdown` is cancelled and what is under way is finished: streams end at
-    /// once, other requests have the time of one request.
-    ///
-    /// Cancel safety: dropping the future closes the listener and every connection.
-    pub async fn serve(mut self, listener: TcpListener, shutdown: CancellationToken) {
+    /// The service, ready for connections, those of `listener` and others. Its streams end on `shutdown`.
+    #[must_use]
+    pub fn prepare(mut self, listener: &TcpListener, shutdown: CancellationToken) -> Serving {
         match listener.local_addr() {
             Ok(address) => self.authorities.add_bound(address),
             Err(error) => tracing::warn!(%error, "the listener does not tell its address"),
         }
         let limits = self.limits.clone();
-        let router = self.router(shutdown.clone());
-        connections::serve(listener, router, limits, shutdown).await;
+        Serving::new(self.router(shutdown.clone()), limits, shutdown)
+    }
+
+    /// Serves HTTP/1.1 on `listener` until `shutdown` is cancelled and what is under way is finished: streams end at
+    /// once, other requests have the time of one request.
+    ///
+    /// Cancel safety: dropping the future closes the listener and every connection.
+    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
+        self.prepare(&listener, shutdown).listen(listener).await;
     }
 }
 

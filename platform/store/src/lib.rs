@@ -22,5 +22,5 @@ pub mod transports;
 pub use error::{OpenError, StoreError};
 pub use notify::Changes;
 pub use records::Records;
-pub use store::Store;
+pub use store::{Opening, Store};
 pub use transports::Transports;

@@ -114,7 +114,7 @@ async fn listen(pool: &PgPool, notifier: &Notifier, pause: &mut Duration) -> Res
 }
 
 /// Spreads the replicas' attempts by up to a quarter of the pause.
-fn jittered(pause: Duration) -> Duration {
+pub(crate) fn jittered(pause: Duration) -> Duration {
     let random = RandomState::new().build_hasher().finish();
     pause + pause * u32::from(random.to_le_bytes()[0]) / 1_024
 }

@@ -6,10 +6,10 @@
     reason = "tests fail by panicking and say where they are"
 )]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use byway_base::{PublicKey, SecretKey, TransportType, UnixTime};
-use byway_store::{Store, StoreError, changes::Tail};
+use byway_store::{OpenError, Store, StoreError, changes::Tail};
 use byway_testkit::{Postgres, postgres_or_skip};
 use byway_wire::{SignedTransportEntry, TransportEntry};
 use futures_util::future::join_all;
@@ -142,4 +142,32 @@ async fn replicas_that_start_at_once_migrate_once() {
     for store in &stores {
         assert_eq!(store.transports().newest().await, Ok(0));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_whose_server_is_away_at_first_opens_once_it_answers() {
+    let Some(fixture) = Fixture::new() else { return };
+    let url = fixture.server.url(&fixture.database);
+    fixture.server.crash().unwrap();
+    let (store, opening) = Store::open_soon(&url).await.unwrap();
+    assert!(matches!(store.check().await, Err(StoreError::Unavailable(_))));
+    let mut changes = store.subscribe();
+    fixture.server.start_again().unwrap();
+    opening.finish(Duration::from_secs(60)).await.unwrap();
+    register(&store, 1, 2, "tcp").await;
+    // Whoever subscribed before it opened hears of it.
+    changes.wait().await;
+    assert_eq!(read(&store, 0).await, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stays_away_is_given_up() {
+    let Some(fixture) = Fixture::new() else { return };
+    let url = fixture.server.url(&fixture.database);
+    fixture.server.crash().unwrap();
+    let (store, opening) = Store::open_soon(&url).await.unwrap();
+    let given_up = opening.finish(Duration::ZERO).await;
+    assert!(matches!(given_up, Err(OpenError::Unavailable(_))), "{given_up:?}");
+    assert!(matches!(store.check().await, Err(StoreError::Unavailable(_))));
+    fixture.server.start_again().unwrap();
 }

@@ -56,5 +56,7 @@ async fn a_file_that_is_no_database_or_cannot_be_made_is_refused() {
     assert!(matches!(error, OpenError::Unavailable(_)), "{error}");
     let error = Store::open("sqlite:/nowhere/at/all.db").await.unwrap_err();
     assert!(matches!(error, OpenError::Unavailable(_)), "{error}");
+    let waited_for = Store::open_soon("sqlite:/nowhere/at/all.db").await.unwrap_err();
+    assert!(matches!(waited_for, OpenError::Unavailable(_)), "a file does not come by waiting");
     assert!(matches!(Store::open("redis://x").await, Err(OpenError::Url(_))));
 }

@@ -5,12 +5,17 @@
 //! in frames, see [`DatagramFrame`].
 
 mod datagrams;
+mod doctor;
+mod reachability;
 
 use byway_base::{Code, OverlayAddress, Port, PublicKey, RouteId, TransportId, TransportType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use byway_wire::punch::Mapping;
 pub use datagrams::{BadFrame, DATAGRAM_PROTOCOL, DatagramFrame, FRAME_LENGTH, FRAME_MAX};
+pub use doctor::{Diagnosis, Finding, FindingState};
+pub use reachability::{DownView, FamilyView, PortMappingView, ReachabilityView, RelayedView};
 
 use crate::{
     route_finder::{FindReply, PathView},
@@ -22,6 +27,9 @@ service! {
     pub Local = "node" {
         /// Who the node is, and how it does.
         GetStatus: GET "/v1/status", open, reply Status, codes [];
+        /// Examines the node part by part: what it reaches, how it is reached, and what to try where something is missing.
+        /// Takes some seconds.
+        Diagnose: POST "/v1/doctor", open, reply Diagnosis, codes [];
         /// The transports that are up.
         ListLocalTransports: GET "/v1/transports", open, reply LocalTransports, codes [];
         /// Opens a transport; harmless if it is up.
@@ -90,6 +98,15 @@ pub struct Status {
     pub listening_datagrams: Vec<Port>,
     /// Transports that are up.
     pub transports: Vec<LocalTransport>,
+    /// Transports that it is told to keep up, and that are down.
+    #[serde(default)]
+    pub down: Vec<DownView>,
+    /// How peers can reach it over UDP.
+    #[serde(default)]
+    pub reachability: ReachabilityView,
+    /// Peers with which it has no transport but one through messaging.
+    #[serde(default)]
+    pub relayed: Vec<RelayedView>,
     /// Sessions that it began.
     pub sessions: Vec<SessionView>,
     /// Rules installed, two per route.

@@ -18,7 +18,7 @@ service! {
         GetRecord: GET "/v1/records/{key}", open, path RecordPath, reply SignedRecord, codes [NotFound];
         /// The records of several subjects; unknown ones are left out.
         LookUpRecords: POST "/v1/records:lookup", open, body LookUpRequest, reply LookUpReply, codes [];
-        /// Messaging servers that take clients, the least loaded first.
+        /// Messaging servers that take clients: those near the asker first, then the least loaded; those that drain last.
         ListServers: GET "/v1/servers", open, query ServersQuery, reply Page<SignedRecord>, codes [];
         /// Counts for dashboards.
         GetRecordStats: GET "/v1/stats", open, reply RecordStats, codes [];
@@ -54,6 +54,9 @@ pub struct ServersQuery {
     /// Only those of this region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// The asker's own region: its servers come first as long as they have free places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub near: Option<String>,
     /// From the former page's `next`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,

@@ -7,8 +7,9 @@ use byway_api::route_finder::{
     GetFinderStats, PathView,
 };
 use byway_base::{Policy, Problem, PublicKey, TransportId, limits::MIRROR_AGE_MAX};
-use byway_http::client::Client;
-use byway_route_finder::{Config, DiscoveryAddress, Mirrored, RouteFinder};
+use byway_http::{ServiceAddress, client::Client};
+use byway_messaging_client::Messaging;
+use byway_route_finder::{Config, Mirrored, RouteFinder};
 use byway_service_kit::{Health, Service, Shutdown};
 
 use crate::discovery::{Discovery, Registry, key, secret};
@@ -33,11 +34,12 @@ impl Finder {
 
     pub(crate) async fn start_with(discoveries: &[&Discovery], adjust: impl FnOnce(&mut Config)) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let address = |discovery: &&Discovery| DiscoveryAddress { url: discovery.url(), key: None };
+        let address = |discovery: &&Discovery| ServiceAddress { url: discovery.url(), key: None };
         let mut config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),
             public_url: None,
             transport_discovery: discoveries.iter().map(address).collect(),
+            messaging: Messaging::default(),
             mirror_age_max: MIRROR_AGE_MAX,
             workers: 2,
             key_file: directory.path().join("key"),

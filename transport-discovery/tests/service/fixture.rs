@@ -14,6 +14,7 @@ use byway_api::transport_discovery::{
 };
 use byway_base::{Problem, PublicKey, SecretKey, TransportId, TransportType, UnixTime};
 use byway_http::client::Client;
+use byway_messaging_client::Messaging;
 use byway_service_kit::{Health, Secret, Service, Shutdown};
 use byway_transport_discovery::{Clock, Config, TransportDiscovery};
 use byway_wire::{SignedTransportEntry, TransportEntry};
@@ -65,6 +66,7 @@ impl Running {
         let config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),
             public_url: Some("http://transports.example.org".to_owned()),
+            messaging: Messaging::default(),
             store_url: Secret::new(url.unwrap_or_else(|| format!("sqlite:{}", path.join("t.db").display()))),
             data_dir: path.to_owned(),
             key_file: path.join("key"),

@@ -38,7 +38,7 @@ pub(super) fn problem(base: &Url, status: StatusCode, body: &[u8]) -> Problem {
 }
 
 /// An error and what caused it, each once.
-pub(super) fn chain(error: &reqwest::Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     let mut causes = Vec::new();
     let mut next = error.source();
     while let Some(cause) = next {

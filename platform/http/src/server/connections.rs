@@ -15,6 +15,7 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
@@ -99,7 +100,8 @@ pub(super) async fn serve(
                 let (router, limits, shutdown) = (router.clone(), limits.clone(), shutdown.clone());
                 connections.spawn(async move {
                     let _place = place;
-                    converse(stream, peer, router, &limits, shutdown).await;
+                    configure(&stream);
+                    converse(stream, Some(Peer(peer)), router, &limits, shutdown).await;
                 });
             }
             Err(error) => {
@@ -126,16 +128,18 @@ async fn accept(
     Ok((stream, peer, place))
 }
 
-async fn converse(
-    stream: TcpStream,
-    peer: SocketAddr,
+/// Serves one connection until its peer leaves, or `shutdown` is cancelled and the request under way is answered.
+pub(super) async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Option<Peer>,
     router: Router,
     limits: &Limits,
     shutdown: CancellationToken,
 ) {
-    configure(&stream);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         router.clone().oneshot(request.map(Body::new))
     });
     let connection = http1::Builder::new()
@@ -154,7 +158,7 @@ async fn converse(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "a connection broke");
+        tracing::debug!(?peer, %error, "a connection broke");
     }
 }
 

@@ -74,5 +74,7 @@ conformance! {
     records::a_tombstone_hides_its_subject_until_it_expires,
     records::several_records_are_read_at_once,
     records::servers_come_in_the_order_of_their_load,
+    records::servers_of_the_askers_region_come_first_while_they_have_free_places,
+    records::a_published_record_serves_nobody_to_delete_or_to_alter_it,
     records::record_stats_count_what_has_not_expired,
 }

@@ -17,7 +17,14 @@ fn node(seed: u8, sequence: u64, expires: UnixTime) -> SignedRecord {
 
 fn server(seed: u8, clients: u32, capacity: u32, region: &str, draining: bool) -> SignedRecord {
     let address = "192.0.2.1:443".parse().unwrap();
-    let body = RecordBody::Server { addresses: vec![address], udp: Vec::new(), capacity, clients, region: region.into(), draining };
+    let body = RecordBody::Server {
+        addresses: vec![address],
+        udp: Vec::new(),
+        capacity,
+        clients,
+        region: region.into(),
+        draining,
+    };
     record(seed, 1, later(60), body)
 }
 
@@ -92,9 +99,55 @@ pub(crate) async fn servers_come_in_the_order_of_their_load(store: &Store) {
         }
     }
     assert_eq!(order, [4, 2, 1, 5, 3].map(key));
-    let eu = ServerFilter { region: Some("us".into()), after: None };
-    assert_eq!(records.servers(&eu, 10, NOW).await.unwrap().servers, [servers[1].clone()]);
+    let us = ServerFilter { region: Some("us".into()), ..ServerFilter::default() };
+    assert_eq!(records.servers(&us, 10, NOW).await.unwrap().servers, [servers[1].clone()]);
     assert_eq!(records.servers(&ServerFilter::default(), 10, later(60)).await.unwrap().servers, []);
+}
+
+pub(crate) async fn servers_of_the_askers_region_come_first_while_they_have_free_places(store: &Store) {
+    let records = store.records();
+    let servers = [
+        server(1, 50, 100, "eu", false),
+        server(2, 10, 100, "us", false),
+        server(3, 0, 100, "eu", true),
+        server(4, 100, 100, "eu", false),
+        server(5, 0, 100, "", false),
+    ];
+    for signed in &servers {
+        records.put(signed, NOW).await.unwrap();
+    }
+    for (near, expected) in [("eu", [1, 5, 2, 4, 3]), ("us", [2, 5, 1, 4, 3]), ("", [5, 2, 1, 4, 3])] {
+        let (mut order, mut filter) =
+            (Vec::new(), ServerFilter { near: Some(near.into()), ..ServerFilter::default() });
+        loop {
+            let page = records.servers(&filter, 2, NOW).await.unwrap();
+            order.extend(page.servers.iter().map(|signed| signed.record.subject));
+            filter.after = page.next;
+            if page.next.is_none() {
+                break;
+            }
+        }
+        assert_eq!(order, expected.map(key), "near '{near}'");
+    }
+}
+
+pub(crate) async fn a_published_record_serves_nobody_to_delete_or_to_alter_it(store: &Store) {
+    let records = store.records();
+    let published = node(1, 5, later(60));
+    records.put(&published, NOW).await.unwrap();
+    // Whoever reads the record can bring it again, as often and as late as it likes: nothing changes by that.
+    assert_eq!(records.put(&published, later(30)).await, Ok(false));
+    assert_eq!(records.get(&key(1), later(30)).await, Ok(published.clone()));
+    assert_eq!(
+        records.get(&key(1), later(60)).await,
+        Err(StoreError::NotFound),
+        "it expires as it was signed"
+    );
+    // Once it has left, by its own tombstone, its former record does not bring it back.
+    let left = record(1, 6, later(70), RecordBody::Tombstone {});
+    records.put(&left, later(31)).await.unwrap();
+    assert_eq!(records.put(&published, later(32)).await, Err(StoreError::Conflict { newer: 6 }));
+    assert_eq!(records.get(&key(1), later(32)).await, Ok(left));
 }
 
 pub(crate) async fn record_stats_count_what_has_not_expired(store: &Store) {
