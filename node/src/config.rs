@@ -1,16 +1,19 @@
 //! What a node can be told.
 
 mod forwarding;
+mod traversal;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use byway_base::{Code, Problem, PublicKey, SecretKey};
-use byway_messaging_client::ServerAddress;
+use byway_messaging_client::{Messaging, ServerAddress};
 use byway_service_kit::{Common, key_file};
 use byway_setup::Quotas;
 
 pub use crate::transports::Wanted;
+pub use byway_http::ServiceAddress;
 pub use forwarding::{ForwardingLimits, RawForwarding};
+pub use traversal::{RawTraversal, TraversalConfig};
 
 byway_service_kit::settings! {
     /// What a node can be told. None of it is required: a node without services forwards for those who reach it.
@@ -19,15 +22,16 @@ byway_service_kit::settings! {
         pub listen: Option<SocketAddr> = None, example "0.0.0.0:9070";
         /// Address under which others reach `listen`, if it is another one.
         pub public_address: Option<SocketAddr> = None, example "203.0.113.7:9070";
-        /// UDP address on which `quic` transports are accepted; absent: the node only dials them, from any free port.
+        /// UDP address on which `quic` transports are accepted, told to everybody. Absent: any free port, told to those
+        /// peers only with which a direct way is sought.
         pub quic_listen: Option<SocketAddr> = None, example "0.0.0.0:9070";
         /// Address under which others reach `quic_listen`, if it is another one.
         pub quic_public_address: Option<SocketAddr> = None, example "203.0.113.7:9070";
-        /// Base URL of transport discovery.
+        /// Base URL of transport discovery; messaging://KEY is reached through messaging, as are the services below.
         pub transport_discovery: Option<String> = None, example "http://127.0.0.1:9091";
         /// Base URL of the route finder; with `KEY@` before it, only answers signed by that key count.
         pub route_finder: Option<String> = None, example "http://127.0.0.1:9092";
-        /// Base URLs of messaging discovery, tried in turn.
+        /// Base URLs of messaging discovery, tried in turn; messaging://KEY is reached through `messaging_servers`.
         pub messaging_discovery: Vec<String> = Vec::new(), example "http://127.0.0.1:9093";
         /// Messaging servers to use beside those that discovery names, as KEY@IP:PORT.
         pub messaging_servers: Vec<String> = Vec::new();
@@ -43,16 +47,9 @@ byway_service_kit::settings! {
         pub socket: Option<PathBuf> = None;
         /// What forwarding may use.
         pub forwarding: RawForwarding = RawForwarding::default();
+        /// How it looks for direct ways past NATs.
+        pub traversal: RawTraversal = RawTraversal::default();
     }
-}
-
-/// A service of the control plane: where it is, and the key that signs its answers if that is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceAddress {
-    /// Base URL.
-    pub url: String,
-    /// Only answers signed by this key count.
-    pub key: Option<PublicKey>,
 }
 
 /// A node's valid configuration.
@@ -64,7 +61,7 @@ pub struct Config {
     pub listen: Option<SocketAddr>,
     /// Where others reach `listen`, if not there.
     pub public_address: Option<SocketAddr>,
-    /// Where `quic` transports are accepted, if they are.
+    /// Where `quic` transports are accepted, for everybody to know.
     pub quic_listen: Option<SocketAddr>,
     /// Where others reach `quic_listen`, if not there.
     pub quic_public_address: Option<SocketAddr>,
@@ -86,6 +83,8 @@ pub struct Config {
     pub transit: bool,
     /// What forwarding may use.
     pub forwarding: ForwardingLimits,
+    /// How it looks for direct ways past NATs.
+    pub traversal: TraversalConfig,
     /// Where the node writes down what it must not forget; nowhere if there is none.
     pub state_dir: Option<PathBuf>,
     /// Names for keys.
@@ -115,6 +114,7 @@ impl Config {
             transports: Vec::new(),
             transit: true,
             forwarding: ForwardingLimits::default(),
+            traversal: TraversalConfig::default(),
             state_dir: None,
             petnames: BTreeMap::new(),
             socket: None,
@@ -160,6 +160,15 @@ impl TryFrom<(RawConfig, &Common)> for Config {
         if raw.quic_public_address.is_some() && raw.quic_listen.is_none() {
             return Err(wrong("quic_public_address", "there is no `quic_listen` that it could stand for"));
         }
+        let messaging = Messaging::parse(raw.messaging_discovery, &raw.messaging_servers)?;
+        let service = |setting: &str, text: Option<String>| {
+            let Some(text) = text else { return Ok(None) };
+            let address = text.parse::<ServiceAddress>().map_err(|error| wrong(setting, error))?;
+            messaging.check_reaches(setting, &address)?;
+            Ok::<_, Problem>(Some(address))
+        };
+        let transport_discovery = service("transport_discovery", raw.transport_discovery)?;
+        let route_finder = service("route_finder", raw.route_finder)?;
         let (forwarding, rule_quotas) = forwarding::check(&raw.forwarding)?;
         Ok(Self {
             key: KeySource::File(common.key_file.clone()),
@@ -167,15 +176,16 @@ impl TryFrom<(RawConfig, &Common)> for Config {
             public_address: raw.public_address,
             quic_listen: raw.quic_listen,
             quic_public_address: raw.quic_public_address,
-            transport_discovery: service("transport_discovery", raw.transport_discovery)?,
-            route_finder: service("route_finder", raw.route_finder)?,
-            messaging_discovery: raw.messaging_discovery,
-            messaging_servers: each("messaging_servers", &raw.messaging_servers, messaging_server)?,
+            transport_discovery,
+            route_finder,
+            messaging_discovery: messaging.discovery,
+            messaging_servers: messaging.servers,
             trusted_setup_nodes: raw.trusted_setup_nodes,
             rule_quotas,
             transports: each("transports", &raw.transports, str::parse)?,
             transit: raw.transit,
             forwarding,
+            traversal: raw.traversal.into(),
             state_dir: Some(common.data_dir.clone()),
             petnames: each("petnames", &raw.petnames, petname)?.into_iter().collect(),
             socket,
@@ -190,22 +200,6 @@ fn wrong(key: &str, why: impl std::fmt::Display) -> Problem {
 
 fn each<T>(key: &str, texts: &[String], read: fn(&str) -> Result<T, String>) -> Result<Vec<T>, Problem> {
     texts.iter().map(|text| read(text).map_err(|why| wrong(key, why))).collect()
-}
-
-/// `URL` or `KEY@URL`.
-fn service(name: &str, text: Option<String>) -> Result<Option<ServiceAddress>, Problem> {
-    let Some(text) = text else { return Ok(None) };
-    let split = text.split_once('@').filter(|(key, _)| !key.contains('/'));
-    let Some((key, url)) = split else { return Ok(Some(ServiceAddress { url: text, key: None })) };
-    let key = key.parse().map_err(|error| wrong(name, format!("'{key}': {error}")))?;
-    Ok(Some(ServiceAddress { url: url.to_owned(), key: Some(key) }))
-}
-
-fn messaging_server(text: &str) -> Result<ServerAddress, String> {
-    let (key, address) = text.split_once('@').ok_or_else(|| format!("'{text}' is not KEY@IP:PORT"))?;
-    let key = key.parse().map_err(|error| format!("'{key}': {error}"))?;
-    let address = address.parse().map_err(|_| format!("'{address}' is not IP:PORT"))?;
-    Ok(ServerAddress { key, address })
 }
 
 fn petname(text: &str) -> Result<(String, PublicKey), String> {
@@ -247,8 +241,10 @@ mod tests {
             ("forwarding.routes_per_peer", "0"),
             ("forwarding.routes_per_initiator", "0"),
             ("route_finder", "nobody@http://127.0.0.1:9092"),
+            ("route_finder", "messaging://nobody"),
             ("public_address", "203.0.113.7:9070"),
             ("quic_listen", "everywhere"),
+            ("traversal.enabled", "maybe"),
             ("quic_public_address", "203.0.113.7:9070"),
         ] {
             let problem = configure(key, value).unwrap_err();

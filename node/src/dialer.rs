@@ -1,8 +1,10 @@
 //! From an overlay address to a stream: path, route, session, spare.
 
+mod better;
 mod establish;
 mod happened;
 mod keep;
+mod looks;
 mod trial;
 
 use std::{
@@ -30,6 +32,7 @@ use crate::{
     transports::Transports,
 };
 
+pub(crate) use better::is_relayed;
 use establish::Established;
 pub use establish::{HopInfo, RouteInfo};
 pub(crate) use trial::Trial;
@@ -71,6 +74,11 @@ impl PathChoice {
     /// How many routes the session should have, spares included.
     fn routes_wanted(&self) -> usize {
         self.policy().ok().flatten().map_or(1, |policy| policy.routes_wanted())
+    }
+
+    /// Whether the session may leave a path that works for a better one. A path that a user chose is left when it breaks.
+    const fn may_move(&self) -> bool {
+        self.exact.is_none()
     }
 
     /// What paths other than an exact one must be; none if there are to be none.

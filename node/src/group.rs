@@ -147,6 +147,16 @@ impl Group {
         self.wakers.unblock();
     }
 
+    /// Has a spare take the place of an active route, as [`RouteGroup::prefer`] says.
+    pub(crate) fn prefer(&self, spare: RouteId, over: RouteId) -> bool {
+        let moved = self.routes.lock().prefer(self.dataplane.now(), spare, over);
+        if moved {
+            self.wakers.unblock();
+            self.changed.notify_one();
+        }
+        moved
+    }
+
     /// In how long [`Self::probe`] is due; none without routes.
     pub(crate) fn timeout(&self) -> Option<Duration> {
         let due = self.routes.lock().poll_timeout()?;

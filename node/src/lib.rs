@@ -12,6 +12,7 @@ mod dialer;
 mod driver;
 mod echo;
 mod events;
+mod exchange;
 mod group;
 mod groups;
 mod inbound;
@@ -28,11 +29,15 @@ mod stream;
 mod telemetry;
 mod trace;
 mod transports;
+mod traversal;
 mod view;
 mod volume;
 
 pub use byway_base::DatagramError;
-pub use config::{Config, ForwardingLimits, KeySource, RawConfig, RawForwarding, ServiceAddress, Wanted};
+pub use config::{
+    Config, ForwardingLimits, KeySource, RawConfig, RawForwarding, RawTraversal, ServiceAddress,
+    TraversalConfig, Wanted,
+};
 pub use datagrams::Datagrams;
 pub use dialer::{HopInfo, PathChoice, RouteInfo};
 pub use echo::{ECHO_PORT, Ping};

@@ -2,7 +2,9 @@
 
 mod channels;
 mod datagrams;
+mod doctor;
 mod handlers;
+mod reachability;
 mod socket;
 mod streams;
 mod trace;

@@ -9,9 +9,7 @@ use byway_base::{
 };
 use byway_clock::unix_now;
 use byway_http::client::Client;
-use byway_messaging_client::{
-    ALPN_SETUP, ALPN_TRANSPORT, Config as MessagingConfig, HttpDirectory, MessagingClient,
-};
+use byway_messaging_client::{ALPN_PUNCH, ALPN_SETUP, ALPN_TRANSPORT, Messaging, MessagingClient};
 use byway_net::Identity;
 use byway_routing::{Counters, Event};
 use byway_service_kit::Health;
@@ -24,7 +22,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    config::{Config, ServiceAddress},
+    config::Config,
     datagrams::Datagrams,
     dataplane::Dataplane,
     dialer::{Dialer, Parts, PathChoice, RouteInfo},
@@ -38,7 +36,8 @@ use crate::{
     setup::{self, Obedience, SetupNodes},
     stream::OverlayStream,
     trace::{RouteEnd, Traces},
-    transports::Transports,
+    transports::{Down, Transports},
+    traversal::{Traversal, neighbours},
     view::{SessionInfo, TransportInfo},
     volume::{Volume, VolumeView},
 };
@@ -54,6 +53,8 @@ struct Inner {
     config: Config,
     dataplane: Arc<Dataplane>,
     transports: Transports,
+    /// None if its user wants no direct ways looked for.
+    traversal: Option<Traversal>,
     listeners: Listeners,
     dialer: Dialer,
     obedience: Arc<Obedience>,
@@ -98,12 +99,15 @@ impl Node {
             )
         })?;
         messaging.set_candidates(published(&registry, &config));
+        let tasks = TaskTracker::new();
+        let udp = registry.udp();
+        let traversal = udp.and_then(|udp| Traversal::start(&config, &udp, &messaging, &tasks, &stop));
         let transports = Transports::start(
             key,
             registry,
             accepted,
             dataplane.clone(),
-            Some(messaging.clone()),
+            (Some(messaging.clone()), traversal.clone()),
             events.clone(),
             stop.clone(),
         );
@@ -117,7 +121,11 @@ impl Node {
             groups.clone(),
             listeners.clone(),
         ));
-        let finder = config.route_finder.as_ref().map(|service| client(service, &secret)).transpose()?;
+        let finder = config
+            .route_finder
+            .as_ref()
+            .map(|service| Client::at(service, Some(secret.clone()), Some(messaging.services())))
+            .transpose()?;
         let dialer = Dialer::new(Parts {
             secret: secret.clone(),
             identity: identity.clone(),
@@ -136,6 +144,7 @@ impl Node {
             key,
             dataplane,
             transports,
+            traversal,
             listeners,
             dialer,
             obedience,
@@ -145,7 +154,7 @@ impl Node {
             finder,
             events,
             health,
-            tasks: TaskTracker::new(),
+            tasks,
             stop,
             config,
         };
@@ -168,6 +177,14 @@ impl Node {
             .accept(ALPN_SETUP)
             .map_err(|error| Problem::new(Code::Internal, "cannot accept setup connections", error))?;
         self.spawn(setup::serve(setup_connections, inner.obedience.clone()));
+        if let Some(traversal) = &inner.traversal {
+            let wanted = inner.config.transports.iter().map(|wanted| wanted.peer).collect();
+            let serving = traversal.serve(&inner.transports, wanted);
+            self.spawn(
+                serving
+                    .map_err(|error| Problem::new(Code::Internal, "cannot look for direct ways", error))?,
+            );
+        }
         self.spawn(inbound::accept_sessions(identity, inbound, groups.clone(), inner.listeners.clone()));
         self.spawn(echo::serve(inner.listeners.streams.listen(ECHO_PORT)?));
         self.spawn(keep_time(inner.dataplane.clone(), inner.obedience.clone()));
@@ -186,7 +203,7 @@ impl Node {
         }
         if let Some(service) = &inner.config.transport_discovery {
             let reporter = Reporter {
-                client: client(service, secret)?,
+                client: Client::at(service, Some(secret.clone()), Some(inner.messaging.services()))?,
                 transports: inner.transports.clone(),
                 dataplane: inner.dataplane.clone(),
                 obedience: inner.obedience.clone(),
@@ -237,6 +254,24 @@ impl Node {
 
     pub(crate) fn traces(&self) -> &Arc<Traces> {
         &self.inner.traces
+    }
+
+    pub(crate) fn traversal(&self) -> Option<&Traversal> {
+        self.inner.traversal.as_ref()
+    }
+
+    pub(crate) fn finder(&self) -> Option<&Client> {
+        self.inner.finder.as_ref()
+    }
+
+    /// The wanted transports that are down.
+    pub(crate) fn down(&self) -> Vec<Down> {
+        self.inner.transports.down()
+    }
+
+    /// The peers that have a `messaging` transport and no other.
+    pub(crate) fn relayed(&self) -> Vec<PublicKey> {
+        neighbours(&self.inner.transports).relayed.into_keys().collect()
     }
 
     /// Who the node is.
@@ -479,21 +514,15 @@ impl Node {
     }
 }
 
-fn client(service: &ServiceAddress, secret: &byway_base::SecretKey) -> Result<Client, Problem> {
-    Client::new(&service.url, Some(secret.clone()), service.key)
-}
-
 fn start_messaging(
     config: &Config,
     secret: &byway_base::SecretKey,
     stop: &CancellationToken,
 ) -> Result<MessagingClient, Problem> {
-    let mut messaging = MessagingConfig::new(secret.clone());
-    if !config.messaging_discovery.is_empty() {
-        messaging.directory = Some(Arc::new(HttpDirectory::new(&config.messaging_discovery, secret)?));
-    }
-    messaging.servers = config.messaging_servers.clone();
+    let (discovery, servers) = (config.messaging_discovery.clone(), config.messaging_servers.clone());
+    let mut messaging = Messaging { discovery, servers }.client(secret)?;
     messaging.alpns = vec![ALPN_TRANSPORT, ALPN_SETUP];
+    messaging.alpns.extend(config.traversal.enabled.then_some(ALPN_PUNCH));
     messaging.transit = config.transit;
     MessagingClient::start(messaging, stop.clone())
 }

@@ -6,7 +6,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use byway_base::{Code, Problem, PublicKey, TransportId, TransportType, limits::TRANSPORTS_PER_NODE};
 use byway_messaging_client::MessagingClient;
@@ -23,10 +23,13 @@ use tracing::info;
 
 use crate::{
     dataplane::{Dataplane, TransportWaker},
+    dialer::is_relayed,
     driver::Driver,
     events::{Events, NodeEvent},
+    traversal::Traversal,
 };
 
+pub(crate) use keeper::Down;
 pub use keeper::Wanted;
 pub(crate) use quality::{Measured, Quality};
 pub(crate) use table::{Live, Table};
@@ -35,6 +38,15 @@ pub(crate) use table::{Live, Table};
 const FIRST_PINGS: usize = 5;
 /// Time between them.
 const FIRST_PING_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How far to go for a transport.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ways {
+    /// To known and published addresses; and through NATs, if the last attempt that failed is long enough ago.
+    Patient,
+    /// Through NATs too, whatever came of it before.
+    All,
+}
 
 /// All transports of a node. Cheap to clone.
 #[derive(Clone)]
@@ -47,7 +59,10 @@ struct Inner {
     registry: Registry,
     dataplane: Arc<Dataplane>,
     messaging: Option<MessagingClient>,
+    traversal: Option<Traversal>,
     table: Mutex<Table>,
+    /// Those that are wanted and not up.
+    down: Mutex<BTreeMap<TransportId, Down>>,
     /// Counts changes of the table, so that others can wait for them.
     changes: watch::Sender<u64>,
     tasks: TaskTracker,
@@ -62,7 +77,7 @@ impl Transports {
         registry: Registry,
         accepted: mpsc::Receiver<Opened>,
         dataplane: Arc<Dataplane>,
-        messaging: Option<MessagingClient>,
+        (messaging, traversal): (Option<MessagingClient>, Option<Traversal>),
         events: Events,
         stop: CancellationToken,
     ) -> Self {
@@ -71,7 +86,9 @@ impl Transports {
             registry,
             dataplane,
             messaging,
+            traversal,
             table: Mutex::default(),
+            down: Mutex::default(),
             changes: watch::Sender::new(0),
             tasks: TaskTracker::new(),
             stop,
@@ -94,34 +111,61 @@ impl Transports {
     /// # Errors
     /// Why it could not be opened; a wanted one is tried again by itself nevertheless.
     pub(crate) async fn open(&self, kind: &TransportType, peer: PublicKey) -> Result<TransportId, Problem> {
-        self.open_at(kind, peer, &[]).await
+        self.open_by(kind, peer, &[], Ways::All).await
     }
 
-    /// [`Self::open`], trying `known` addresses before those of the peer's contact record.
-    pub(crate) async fn open_at(
+    /// [`Self::open`], trying `known` addresses in the place of those of the peer's contact record.
+    async fn open_by(
         &self,
         kind: &TransportType,
         peer: PublicKey,
         known: &[Candidate],
+        ways: Ways,
     ) -> Result<TransportId, Problem> {
         let id = TransportId::derive(&self.inner.own, &peer, kind);
         if self.inner.table.lock().get(&id).is_some() {
             return Ok(id);
         }
-        let what = || format!("cannot open a {kind} transport to {}", peer.short());
-        let mut candidates = known.to_vec();
-        if candidates.is_empty() && kind.as_str() != "messaging" {
-            candidates =
-                self.published_candidates(peer).await.map_err(|problem| problem.while_doing(what()))?;
-        }
-        let opened = self.inner.registry.open(kind, peer, &candidates).await;
-        let opened = opened.map_err(|error| error.problem(what()))?;
+        let opened = self.dial(kind, peer, known, ways).await?;
         let added = self.add(opened);
         if added {
             Ok(id)
         } else {
-            Err(Problem::new(Code::Limit, what(), "the node holds as many as it may"))
+            Err(Problem::new(Code::Limit, cannot_open(kind, peer), "the node holds as many as it may"))
         }
+    }
+
+    /// Dials the addresses that are known or published; then that which NAT traversal finds, if the type is carried by UDP.
+    async fn dial(
+        &self,
+        kind: &TransportType,
+        peer: PublicKey,
+        known: &[Candidate],
+        ways: Ways,
+    ) -> Result<Opened, Problem> {
+        let what = || cannot_open(kind, peer);
+        let registry = &self.inner.registry;
+        let mut candidates = Ok(known.to_vec());
+        if known.is_empty() && !is_relayed(kind) {
+            candidates = self.published_candidates(peer).await;
+        }
+        let dialled = match candidates {
+            Ok(candidates) => {
+                let opened = registry.open(kind, peer, &candidates).await;
+                opened.map_err(|error| error.problem(what()))
+            }
+            Err(problem) => Err(problem.while_doing(what())),
+        };
+        let rests = |traversal: &&Traversal| ways == Ways::Patient && traversal.rests(&peer);
+        let traversal = self.inner.traversal.as_ref().filter(|it| kind.as_str() == "quic" && !rests(it));
+        let Some(traversal) = traversal.filter(|_| dialled.is_err()) else { return dialled };
+        let way = traversal.find_way(peer).await.map_err(|why| why.problem(what()))?;
+        let opened = registry.open(kind, peer, &[Candidate { kind: kind.clone(), address: way }]).await;
+        opened.map_err(|error| {
+            let problem = error.problem(what());
+            traversal.unusable(peer, way, &problem);
+            problem
+        })
     }
 
     async fn published_candidates(&self, peer: PublicKey) -> Result<Vec<Candidate>, Problem> {
@@ -239,4 +283,8 @@ impl Transports {
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
     }
+}
+
+fn cannot_open(kind: &TransportType, peer: PublicKey) -> String {
+    format!("cannot open a {kind} transport to {}", peer.short())
 }

@@ -7,7 +7,7 @@ use byway_api::local::{ForwardingView, GetStatus, RefusedView, Status};
 use super::{routes::session, transports};
 use crate::{
     context::Context,
-    output::{Paint, Table, plain, units},
+    output::{Paint, Table, plain, reachability, units},
     stop::Stop,
 };
 
@@ -48,6 +48,7 @@ fn head(status: &Status, paint: Paint) -> String {
         section("node", &status.key.to_string(), paint),
         section("", &about, paint),
         section("listening", if ports.is_empty() { "-" } else { &ports }, paint),
+        section("reached", &reachability::line(&status.reachability), paint),
     ]
     .concat()
 }
@@ -78,6 +79,7 @@ fn traffic(status: &Status, paint: Paint) -> String {
     if !status.transports.is_empty() {
         text += &transports::table(&status.transports).indented(2).render(paint);
     }
+    text += &reachability::missing(&status.down, &status.relayed, paint);
     text + &section("forwarded", &forwarded, paint) + &limits(&status.forwarding, paint)
 }
 

@@ -12,8 +12,8 @@ use byway_wire::{Hop, RouteRequest, route_request::path_digest};
 use parking_lot::Mutex;
 use tracing::debug;
 
-use super::{Dialer, Kept, PathChoice};
-use crate::{group::Group, session::Session};
+use super::{Dialer, Kept, PathChoice, is_relayed};
+use crate::{group::Group, session::Session, transports::Live};
 
 /// Paths asked for beyond the routes wanted, in case that some can no longer be installed.
 const MORE_PATHS: usize = 2;
@@ -167,7 +167,7 @@ impl Dialer {
         }
     }
 
-    fn abandon(&self, route: RouteId) {
+    pub(super) fn abandon(&self, route: RouteId) {
         self.inner.parts.dataplane.remove_route(&route, byway_wire::Reason::Closed);
     }
 
@@ -205,8 +205,9 @@ impl Dialer {
             return None;
         }
         self.inner.parts.transports.with_table(|table| {
-            let (id, live) =
-                table.iter().find(|(_, l)| l.peer == to && policy.allows_type(&l.entry.entry.kind))?;
+            let fits = |live: &Live| live.peer == to && policy.allows_type(&live.entry.entry.kind);
+            let fitting = table.iter().filter(|(_, live)| fits(live));
+            let (id, live) = fitting.min_by_key(|(_, live)| is_relayed(&live.entry.entry.kind))?;
             let hop = byway_api::route_finder::HopView {
                 transport: *id,
                 from: self.inner.parts.secret.public(),

@@ -1,4 +1,4 @@
-//! Keeps a session's routes: probes them, replaces lost ones, ends the session when nobody uses it.
+//! Keeps a session's routes: probes them, replaces lost ones, looks for better ones, ends the session when nobody uses it.
 
 use std::{
     collections::BTreeSet,
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::{Dialer, Inner, Kept};
+use super::{Dialer, Inner, Kept, better::Looked, looks::Looks};
 
 /// A session without streams for this long is closed.
 const UNUSED: Duration = Duration::from_secs(60);
@@ -24,12 +24,14 @@ const LOOK: Duration = ROUTE_PROBE_INTERVAL;
 
 /// Runs until the session is over. Holds the dialer only while it works, so that a stopped node is let go.
 pub(super) async fn keep(dialer: Weak<Inner>, stop: CancellationToken, kept: Arc<Kept>) {
+    let Some(mut transports) = dialer.upgrade().map(|inner| inner.parts.transports.changes()) else { return };
     let group = &kept.session.group;
     let wanted = kept.choice.routes_wanted();
     let mut backoff = Backoff::default();
+    let mut looks = Looks::new(kept.choice.may_move(), Instant::now());
     let mut used = Instant::now();
     let mut retry = Instant::now();
-    let mut adding: Option<Adding> = None;
+    let mut work: Option<Work> = None;
     loop {
         let Some(inner) = dialer.upgrade() else { return };
         let dialer = Dialer { inner };
@@ -39,46 +41,71 @@ pub(super) async fn keep(dialer: Weak<Inner>, stop: CancellationToken, kept: Arc
             used = Instant::now();
         }
         let over = !kept.session.is_alive() || used.elapsed() >= UNUSED;
-        if over && adding.is_none() {
+        if over && work.is_none() {
             kept.session.close().await;
             dialer.forget(&kept);
             return;
         }
-        let missing = !over && adding.is_none() && group.missing(wanted) > 0;
+        let free = !over && work.is_none();
+        let missing = free && group.missing(wanted) > 0;
         if missing && Instant::now() >= retry {
-            adding = Some(Box::pin(add_route(dialer, kept.clone())));
+            work = Some(Box::pin(add_route(dialer, kept.clone())));
+            continue;
+        }
+        if free && looks.due().is_some_and(|due| Instant::now() >= due) {
+            work = Some(Box::pin(improve(dialer, kept.clone())));
             continue;
         }
         drop(dialer);
         group.rest();
-        let next = Instant::now() + group.timeout().unwrap_or(LOOK);
-        let next = if missing { retry.min(next) } else { next };
+        let mut next = Instant::now() + group.timeout().unwrap_or(LOOK);
+        if missing {
+            next = next.min(retry);
+        }
+        if let Some(look) = looks.due().filter(|_| free) {
+            next = next.min(look);
+        }
         tokio::select! {
             () = sleep_until(next) => {}
             () = group.changed() => {}
             () = kept.session.closed(), if !over => {}
-            added = installed(&mut adding) => match added {
-                true => backoff.reset(),
-                false => retry = Instant::now() + backoff.next(rand::random()),
+            // The sender lives as long as the dialer.
+            Ok(()) = transports.changed() => retry = retry.min(looks.news(Instant::now())),
+            done = done(&mut work) => match done {
+                Done::Added(true) => backoff.reset(),
+                Done::Added(false) => retry = Instant::now() + backoff.next(rand::random()),
+                Done::Looked(looked) => looks.looked(looked, Instant::now()),
             },
-            () = stop.cancelled(), if adding.is_none() => return,
+            () = stop.cancelled(), if work.is_none() => return,
         }
     }
 }
 
-/// Has a route installed meanwhile; true if it was. Never abandoned half-way, so that nothing is left behind.
-type Adding = Pin<Box<dyn Future<Output = bool> + Send>>;
+/// What is done meanwhile. Never abandoned half-way, so that nothing is left behind.
+type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
 
-/// Waits until the route under way is installed or refused; forever if there is none. Cancel safe.
-async fn installed(adding: &mut Option<Adding>) -> bool {
-    let Some(future) = adding else { return pending().await };
-    let added = future.await;
-    *adding = None;
-    added
+/// What it led to.
+enum Done {
+    /// Whether a missing route was installed.
+    Added(bool),
+    /// What was found of better ones.
+    Looked(Looked),
 }
 
-async fn add_route(dialer: Dialer, kept: Arc<Kept>) -> bool {
-    dialer.add_route(&kept).await
+/// Waits until the work under way is done; forever if there is none. Cancel safe.
+async fn done(work: &mut Option<Work>) -> Done {
+    let Some(future) = work else { return pending().await };
+    let done = future.await;
+    *work = None;
+    done
+}
+
+async fn add_route(dialer: Dialer, kept: Arc<Kept>) -> Done {
+    Done::Added(dialer.add_route(&kept).await)
+}
+
+async fn improve(dialer: Dialer, kept: Arc<Kept>) -> Done {
+    Done::Looked(dialer.improve(&kept).await)
 }
 
 impl Dialer {

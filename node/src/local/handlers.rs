@@ -3,9 +3,9 @@
 use byway_api::{
     Event,
     local::{
-        CloseTransport, GetStatus, ListLocalTransports, ListRoutes, LocalEvent, LocalRoutes, LocalTransport,
-        LocalTransports, OpenTransport, PingReply, Resolve, ResolveReply, SendPing, ShowPaths, Status,
-        WatchEvents,
+        CloseTransport, Diagnose, Diagnosis, GetStatus, ListLocalTransports, ListRoutes, LocalEvent,
+        LocalRoutes, LocalTransport, LocalTransports, OpenTransport, PingReply, Resolve, ResolveReply,
+        SendPing, ShowPaths, Status, WatchEvents,
     },
     route_finder::FindReply,
 };
@@ -14,7 +14,7 @@ use byway_http::server::{Call, EventStream, Handle, Watch};
 use futures_util::{StreamExt, stream};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::{Api, views};
+use super::{Api, doctor, views};
 use crate::names::micros;
 
 /// Most messages of one ping.
@@ -27,6 +27,12 @@ const PATHS: u8 = 3;
 impl Handle<GetStatus> for Api {
     async fn handle(&self, _: Call<GetStatus>) -> Result<Status, Problem> {
         Ok(views::status(self))
+    }
+}
+
+impl Handle<Diagnose> for Api {
+    async fn handle(&self, _: Call<Diagnose>) -> Result<Diagnosis, Problem> {
+        Ok(doctor::examine(&self.node).await)
     }
 }
 

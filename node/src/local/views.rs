@@ -8,7 +8,7 @@ use byway_base::Code;
 use byway_messaging_client::ServerState;
 use byway_service_kit::Condition;
 
-use super::Api;
+use super::{Api, reachability};
 use crate::{Node, NodeEvent, SessionInfo, TransportInfo, names::micros};
 
 /// Version of the replies.
@@ -99,6 +99,9 @@ pub(super) fn status(api: &Api) -> Status {
         listening: node.listening(),
         listening_datagrams: node.listening_datagrams(),
         transports: node.transports().iter().map(|info| transport(info, node)).collect(),
+        down: reachability::down(node),
+        reachability: reachability::reachability(node),
+        relayed: reachability::relayed(node),
         sessions: node.sessions().iter().map(|info| session(info, node)).collect(),
         rules: node.rules() as u64,
         forwarded_bytes: node.counters().forwarded_bytes,

@@ -7,7 +7,7 @@ use byway_net::Backoff;
 use byway_wire::Candidate;
 use tracing::warn;
 
-use super::Transports;
+use super::{Transports, Ways};
 
 /// A transport that the node should have: `TYPE:KEY`, or `TYPE:KEY@IP:PORT` where the address is known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -39,6 +39,17 @@ impl FromStr for Wanted {
     }
 }
 
+/// A wanted transport that is down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Down {
+    /// The type.
+    pub(crate) kind: TransportType,
+    /// The other edge.
+    pub(crate) peer: PublicKey,
+    /// What the last attempt came to; none before it has ended.
+    pub(crate) why: Option<String>,
+}
+
 impl Wanted {
     fn candidates(&self) -> Vec<Candidate> {
         self.address.iter().map(|address| Candidate { kind: self.kind.clone(), address: *address }).collect()
@@ -59,23 +70,32 @@ impl Transports {
         let id = TransportId::derive(&self.inner.own, &wanted.peer, &wanted.kind);
         let mut changes = self.changes();
         let mut backoff = Backoff::default();
-        let mut last_why = String::new();
+        let mut down = Down { kind: wanted.kind.clone(), peer: wanted.peer, why: None };
         loop {
             let up = |table: &super::Table| table.get(&id).is_some();
             if self.with_table(up) {
+                self.inner.down.lock().remove(&id);
+                down.why = None;
                 backoff.reset();
-                last_why.clear();
                 // The sender lives as long as `self`.
                 let _ = changes.changed().await;
                 continue;
             }
-            if let Err(problem) = self.open_at(&wanted.kind, wanted.peer, &wanted.candidates()).await {
-                if problem.why != last_why && !self.inner.stop.is_cancelled() {
+            self.inner.down.lock().insert(id, down.clone());
+            let known = wanted.candidates();
+            if let Err(problem) = self.open_by(&wanted.kind, wanted.peer, &known, Ways::Patient).await {
+                if down.why.as_ref() != Some(&problem.why) && !self.inner.stop.is_cancelled() {
                     warn!(peer = %wanted.peer.short(), kind = %wanted.kind, why = %problem, "transport is wanted, not up");
-                    last_why = problem.why;
                 }
+                down.why = Some(problem.why);
+                self.inner.down.lock().insert(id, down.clone());
                 tokio::time::sleep(backoff.next(rand::random())).await;
             }
         }
+    }
+
+    /// The wanted transports that are down.
+    pub(crate) fn down(&self) -> Vec<Down> {
+        self.inner.down.lock().values().cloned().collect()
     }
 }

@@ -31,8 +31,15 @@ impl End {
         let (registry, accepted) = Registry::start(secret.clone(), &context).await.unwrap();
         let (dataplane, _) = Dataplane::new(ForwarderConfig::default());
         let (events, stop) = (Events::new(), CancellationToken::new());
-        let transports =
-            Transports::start(secret.public(), registry, accepted, dataplane.clone(), None, events, stop);
+        let transports = Transports::start(
+            secret.public(),
+            registry,
+            accepted,
+            dataplane.clone(),
+            (None, None),
+            events,
+            stop,
+        );
         Self { key: secret.public(), dataplane, transports, wakers: Arc::default() }
     }
 
@@ -86,7 +93,7 @@ async fn a_route_over_a_transport_of_each_type_with_an_address_carries_data() {
         let kind: TransportType = kind.parse().unwrap();
         let address = two.transports.listen_address(kind.as_str()).unwrap();
         let known = [Candidate { kind: kind.clone(), address }];
-        let id = one.transports.open_at(&kind, two.key, &known).await.unwrap();
+        let id = one.transports.open_by(&kind, two.key, &known, Ways::All).await.unwrap();
         timeout(PATIENCE, carry(&one, &two, &id, 1_000)).await.unwrap();
         assert!(one.transports.close(&id));
         let mut changes = two.transports.changes();

@@ -188,17 +188,31 @@ async fn a_damaged_key_file_is_refused_rather_than_replaced() {
 #[tokio::test]
 async fn a_registry_that_cannot_be_opened_ends_its_service_without_showing_the_password() {
     let bench = Bench::new();
-    let unreachable = format!("postgres://byway:geheim@{NOWHERE}/x");
+    let url = "mysql://byway:geheim@db/x";
     for service in ["transport-discovery", "messaging-discovery"] {
-        for (url, code) in
-            [(unreachable.as_str(), Code::NotReady), ("mysql://byway:geheim@db/x", Code::Config)]
-        {
-            let said = bench.refused(bench.launch(service).env("BYWAY_STORE_URL", url), code).await;
-            assert!(!said.contains("geheim"), "{said}");
-        }
-        let on_the_command_line = bench.launch(service).set("store.url", unreachable.as_str());
+        let said = bench.refused(bench.launch(service).env("BYWAY_STORE_URL", url), Code::Config).await;
+        assert!(!said.contains("geheim"), "{said}");
+        let on_the_command_line = bench.launch(service).set("store.url", url);
         let said = bench.refused(on_the_command_line, Code::SecretExposed).await;
         assert!(!said.contains("geheim"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_away_is_waited_for_and_named_without_its_password() {
+    let bench = Bench::new();
+    let url = format!("postgres://byway:geheim@{NOWHERE}/x");
+    for service in ["transport-discovery", "messaging-discovery"] {
+        let mut process = bench.launch(service).env("BYWAY_STORE_URL", &url).start().await;
+        let named = async || {
+            let report = process.health().await?;
+            let text = format!("{:?}", report.checks.get("database"));
+            let complains = report.status == Readiness::NotReady && text.contains("cannot be opened");
+            if complains { Ok(()) } else { Err(text) }
+        };
+        until(&format!("complaint of {service}"), PATIENCE, named).await;
+        assert_eq!(process.terminate().await.code(), Some(0), "{service}:\n{}", process.log());
+        assert!(!process.log().contains("geheim"), "{}", process.log());
     }
 }
 

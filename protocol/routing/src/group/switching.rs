@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use byway_base::{Moment, limits::ROUTE_DEGRADED_PROBES};
+use byway_base::{Moment, RouteId, limits::ROUTE_DEGRADED_PROBES};
 use byway_wire::Reason;
 
 use super::{Cause, GroupEvent, RouteGroup, member::Member, quality};
@@ -79,6 +79,24 @@ impl RouteGroup {
                 self.hold.switched(now, left, to);
             }
         }
+    }
+
+    /// Has a spare take the place of an active route because its path is the better one by what its shell knows. True if the
+    /// session goes over it from now on: not before the spare answered a probe, and no more often than sessions move for
+    /// worse quality.
+    pub fn prefer(&mut self, now: Moment, spare: RouteId, over: RouteId) -> bool {
+        let find = |route, active| {
+            let found = self.members.iter().find(|member| member.route == route && member.active == active);
+            found.filter(|member| active || (member.unanswered() == 0 && member.quality.rtt().is_some()))
+        };
+        let (Some(spare), Some(over)) = (find(spare, false), find(over, true)) else { return false };
+        let (to, left, spare, over) = (spare.route, over.route, spare.key, over.key);
+        if !self.hold.is_over(now) {
+            return false;
+        }
+        self.swap(over, spare, Reason::Degraded);
+        self.hold.switched(now, left, to);
+        true
     }
 
     fn best_spare(&self) -> Option<RouteKey> {

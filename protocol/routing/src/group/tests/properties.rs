@@ -18,6 +18,7 @@ enum Action {
     Change { which: usize, rtt_ms: Option<u64> },
     Send,
     Receive { which: usize },
+    Prefer { which: usize, over: usize },
     Run { ms: u64 },
 }
 
@@ -30,6 +31,7 @@ fn action() -> impl Strategy<Value = Action> {
             .prop_map(|(which, rtt_ms)| Action::Change { which, rtt_ms }),
         3 => Just(Action::Send),
         2 => (0..8_usize).prop_map(|which| Action::Receive { which }),
+        2 => (0..8_usize, 0..8_usize).prop_map(|(which, over)| Action::Prefer { which, over }),
         4 => prop_oneof![1..800_u64, 1_000..40_000_u64].prop_map(|ms| Action::Run { ms }),
     ]
 }
@@ -106,6 +108,9 @@ proptest! {
                 Action::Send => world.send(),
                 Action::Receive { which } => if let Some(number) = pick(&world, which) {
                     world.group.received(world.now, key(number), 500);
+                },
+                Action::Prefer { which, over } => if let Some(pair) = pick(&world, which).zip(pick(&world, over)) {
+                    world.prefer(pair.0, pair.1);
                 },
                 Action::Run { ms: time } => world.run(Duration::from_millis(time)),
             }

@@ -102,3 +102,27 @@ fn a_spare_that_ends_during_the_wait_does_not_keep_the_session_from_switching_fo
     world.end(2, super::world::FAULT);
     assert_eq!(world.take_events(), [switched(2, 1, super::world::FAULT)]);
 }
+
+#[test]
+fn a_preferred_spare_takes_over_once_it_answered_and_not_again_before_the_wait_is_over() {
+    let mut world = World::with(1, &[20, 20]);
+    assert!(!world.prefer(2, 1), "it answered nothing yet");
+    world.run(ms(100));
+    world.take_events();
+    assert!(world.prefer(2, 1));
+    assert!(!world.prefer(1, 2), "the wait has begun");
+    world.run(ROUTE_HOLD);
+    assert_eq!((world.take_events(), world.active()), (vec![switched(1, 2, DEGRADED)], vec![2]));
+    assert!(world.prefer(1, 2));
+}
+
+#[test]
+fn only_a_spare_that_answers_is_preferred_and_only_to_an_active_route() {
+    let mut world = World::with(1, &[20, 20, 20]);
+    world.rtts.insert(3, None);
+    world.run(WARM);
+    for (spare, over) in [(3, 1), (1, 1), (2, 3), (9, 1), (2, 9)] {
+        assert!(!world.prefer(spare, over), "{spare} over {over}");
+    }
+    assert_eq!(world.active(), [1]);
+}

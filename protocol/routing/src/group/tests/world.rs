@@ -67,6 +67,12 @@ impl World {
         self.collect();
     }
 
+    pub(super) fn prefer(&mut self, spare: u8, over: u8) -> bool {
+        let moved = self.group.prefer(self.now, route(spare), route(over));
+        self.collect();
+        moved
+    }
+
     /// The session sends a packet.
     pub(super) fn send(&mut self) {
         self.group.choose(self.now, 1_000, |_| Some(0));
