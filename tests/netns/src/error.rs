@@ -14,6 +14,12 @@ pub enum Unavailable {
     /// `/dev/net/tun` is not there; a container needs it passed in.
     #[error("there is no /dev/net/tun")]
     NoTun,
+    /// `nft` of nftables is not there.
+    #[error("`nft` of nftables is not installed")]
+    NoNft,
+    /// `nft` is there, but the kernel cannot do all of it.
+    #[error("this kernel does not translate addresses: {0}")]
+    NoNat(LabError),
     /// All is there, but the kernel or the container does not let us.
     #[error("no namespace can be made here: {0}")]
     Refused(LabError),

@@ -107,7 +107,11 @@ impl Drop for Lab {
 /// If there can be none although [`REQUIRE`] asks for it.
 #[must_use]
 pub fn lab_or_skip() -> Option<Lab> {
-    match Lab::start() {
+    or_skip(Lab::start())
+}
+
+pub(crate) fn or_skip(lab: Result<Lab, Unavailable>) -> Option<Lab> {
+    match lab {
         Ok(lab) => Some(lab),
         Err(why) if std::env::var(REQUIRE).as_deref() != Ok("1") => {
             skipped(format_args!("tests in network namespaces: {why}"));

@@ -116,8 +116,14 @@ impl Plug {
     /// Gives the device, which exists, its address and brings it up.
     pub(crate) fn configure(&self) -> Result<(), LabError> {
         if let Some(address) = &self.address {
-            self.namespace.ip(&format!("addr add {address} dev {}", self.device))?;
+            self.namespace.ip(&adding(address, &self.device))?;
         }
         self.namespace.ip(&format!("link set {} up", self.device)).map(drop)
     }
+}
+
+/// The words that give a device an address. One of IPv6 is usable at once: nobody is asked whether it is taken.
+pub(crate) fn adding(address: &str, device: &str) -> String {
+    let at_once = if address.contains(':') { " nodad" } else { "" };
+    format!("addr add {address} dev {device}{at_once}")
 }

@@ -57,6 +57,13 @@ impl Launch {
         self
     }
 
+    /// Takes a setting back; the program's default holds.
+    #[must_use]
+    pub fn without(mut self, key: &str) -> Self {
+        self.settings.remove(key);
+        self
+    }
+
     /// Gives a variable of the environment.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
