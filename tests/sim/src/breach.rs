@@ -59,6 +59,16 @@ pub enum Breach {
         /// Within what time it should have heard.
         bound: Duration,
     },
+    /// An end of a session saw what must not be: bytes that the other did not write there, another key, its loss.
+    #[error("session {session}, end {side}: {what}")]
+    Session {
+        /// The session.
+        session: usize,
+        /// 0 at the source, 1 at the destination.
+        side: usize,
+        /// What it saw.
+        what: String,
+    },
     /// More is under way in a route than its windows allow.
     #[error("route {route:?} has {bytes} bytes under way; its windows allow {allowed}")]
     Windows {

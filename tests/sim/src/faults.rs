@@ -14,6 +14,7 @@ pub(crate) struct Mix {
     pub(crate) setup_crashes: usize,
     pub(crate) dead_readers: usize,
     pub(crate) slow_readers: usize,
+    pub(crate) stopped_apps: usize,
 }
 
 /// Draws one fault of its kind.
@@ -27,7 +28,7 @@ pub(crate) const STALL_MAX: Duration = Duration::from_secs(6);
 impl Mix {
     /// Plans the faults at random moments within `span` from now; all are healed a little after its end.
     pub(crate) fn plan(&self, world: &mut World, span: Duration) {
-        let kinds: [(usize, Draw); 7] = [
+        let kinds: [(usize, Draw); 8] = [
             (self.cuts, |world| cut(world, false)),
             (self.silent_cuts, |world| cut(world, true)),
             (self.stalls, stall),
@@ -38,6 +39,7 @@ impl Mix {
                 let pause = world.dice.between(Duration::from_millis(1), Duration::from_millis(200));
                 reader(world, Reader::Slow(pause))
             }),
+            (self.stopped_apps, app),
         ];
         for (count, draw) in kinds {
             for _ in 0..count {
@@ -72,4 +74,10 @@ fn crash_setup(world: &mut World) -> Damage {
 fn reader(world: &mut World, reader: Reader) -> Damage {
     let (session, side) = (SessionIx(world.dice.below(world.sessions.len())), world.dice.below(2));
     Damage::Reader { session, side, reader, span: world.dice.between(LOSS.0, LOSS.1) }
+}
+
+fn app(world: &mut World) -> Damage {
+    let (session, side) = (SessionIx(world.dice.below(world.sessions.len())), world.dice.below(2));
+    let stream = world.dice.below(world.sessions[session.0].plan.streams);
+    Damage::App { session, side, stream, span: world.dice.between(LOSS.0, LOSS.1) }
 }

@@ -5,19 +5,20 @@
 //! checkers keep their own books; they take nothing from the cores but what a shell would: packets, wakes, events.
 //!
 //! What is production code here: [`byway_routing::Forwarder`], [`byway_routing::RouteGroup`], [`byway_setup::Saga`],
-//! [`byway_setup::RuleBook`], and [`byway_wire`] between all of them, on every hop of every packet. What is a model: the
-//! line between nodes, the shell of a node, the route finder, and the transfer that stands in for QUIC.
+//! [`byway_setup::RuleBook`], and [`byway_wire`] between all of them, on every hop of every packet; under every session
+//! [`quinn_proto`] with the settings of [`byway_net::quic::QuicProfile::session`]. What is a model: the line between nodes,
+//! the shells of nodes and of QUIC, and the route finder.
 
 mod breach;
 mod checks;
 mod dice;
+mod end;
 mod faults;
 mod pattern;
 mod scenario;
 mod schedule;
 mod summary;
 mod trace;
-mod transfer;
 mod world;
 
 pub use breach::{Breach, Thousandths};

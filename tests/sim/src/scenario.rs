@@ -9,6 +9,7 @@ mod memory;
 mod setup;
 mod slow_hop;
 mod stalls;
+mod streams;
 mod striping;
 
 use std::{panic, time::Duration};
@@ -52,7 +53,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "memory",
-        about: "thousands of dead readers at one node with little memory",
+        about: "a thousand dead readers at one node with little memory",
         run: memory::run,
     },
     Scenario { name: "slow-hop", about: "little is queued before a slow hop", run: slow_hop::run },
@@ -60,6 +61,11 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "striping",
         about: "two routes carry one session nearly twice as fast",
         run: striping::run,
+    },
+    Scenario {
+        name: "streams",
+        about: "a session outlives its routes, and an app that stops reading one of its streams",
+        run: streams::run,
     },
     Scenario {
         name: "degraded",

@@ -13,6 +13,7 @@ mod path;
 mod registry;
 mod session;
 mod setup;
+mod talk;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -69,10 +70,14 @@ pub(crate) enum Happening {
     Restart { node: NodeIx },
     /// A slow reader takes its next packet.
     Read { node: NodeIx, life: u64, key: RouteKey },
+    /// An end of a session is due.
+    End { session: SessionIx, life: u64, side: usize },
     /// The keeper of a session looks after it.
     Tick { session: SessionIx, life: u64 },
     /// A reader changes its ways.
     Reader { session: SessionIx, side: usize, reader: Reader },
+    /// An app reads a stream again.
+    App { session: SessionIx, side: usize, stream: usize },
     /// A message of the control plane arrives.
     Control(setup::Message),
     /// A saga is due.
@@ -280,8 +285,10 @@ impl World {
             Happening::Reopen { link } => self.reopen(link),
             Happening::Restart { node } => self.restart(node),
             Happening::Read { node, life, key } => self.slow_read(node, life, key),
+            Happening::End { session, life, side } => self.end_timer(session, life, side),
             Happening::Tick { session, life } => self.tick(session, life),
             Happening::Reader { session, side, reader } => self.set_reader(session, side, reader),
+            Happening::App { session, side, stream } => self.set_app(session, side, stream, true),
             Happening::Control(message) => self.control(message),
             Happening::SagaTimer { setup, life, saga } => self.saga_timer(setup, life, saga),
             Happening::SetupRestart { setup } => self.setup_restart(setup),

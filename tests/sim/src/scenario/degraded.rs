@@ -7,6 +7,7 @@ use byway_wire::Reason;
 use super::{end, recover};
 use crate::{
     breach::Breach,
+    checks::Direction,
     summary::Summary,
     world::{NodeIx, Plan, Shape, World},
 };
@@ -36,12 +37,17 @@ pub(super) fn run(seed: u64) -> Result<Summary, Breach> {
         return Err(not("it stayed on the route that got worse, or left it for another reason"));
     }
     recover(&mut world, Duration::from_secs(10))?;
-    let repeated = world.sessions[session.0].transfers[0].repeated();
-    if repeated > 0 {
+    // What was on the route when it was left arrives too, late.
+    world.run(Duration::from_secs(1))?;
+    let under_way = [Direction::Forward, Direction::Backward]
+        .map(|direction| world.deliveries.under_way(active.route, direction));
+    if world.sessions[session.0].groups[0].len() < 2 || under_way != [0, 0] {
         return Err(not("the switch lost packets"));
     }
+    let again = world.sessions[session.0].ends[0].lost_packets();
     end(&mut world)?;
     let mut summary = world.summary();
     summary.measures.push(("left after", format!("{:.2} s", took.as_secs_f64())));
+    summary.measures.push(("packets that QUIC sent again:", again.to_string()));
     Ok(summary)
 }

@@ -27,8 +27,15 @@ pub(super) fn run(seed: u64) -> Result<Summary, Breach> {
         let to = if to >= from { to + 1 } else { to };
         let bytes = [world.dice.below(3_000_000), world.dice.below(300_000)].map(|bytes| bytes as u64);
         let packet = 100 + world.dice.below(15_900);
-        let stripes = 1 + world.dice.below(2);
-        let plan = Plan { bytes, packet, stripes, datagrams: true, ..Plan::new(NodeIx(from), NodeIx(to), 0) };
+        let (stripes, streams) = (1 + world.dice.below(2), 1 + world.dice.below(4));
+        let plan = Plan {
+            bytes,
+            packet,
+            stripes,
+            streams,
+            datagrams: true,
+            ..Plan::new(NodeIx(from), NodeIx(to), 0)
+        };
         world.session(plan);
     }
     let mix = Mix {
@@ -39,6 +46,7 @@ pub(super) fn run(seed: u64) -> Result<Summary, Breach> {
         setup_crashes: 4,
         dead_readers: 8,
         slow_readers: 8,
+        stopped_apps: 12,
     };
     mix.plan(&mut world, FAULTY);
     world.run(FAULTY + Duration::from_secs(30))?;

@@ -66,16 +66,17 @@ fn observe(seed: u64, hurt: bool) -> Result<Seen, Breach> {
     let everything = world.links[shared[1].0].shape.rate * (WARM_UP + MEASURED).as_secs();
     bulk.iter().for_each(|ix| world.offer(*ix, everything));
     if hurt {
-        let dead = world.session(Plan { readers: [Reader::Prompt, Reader::Dead], ..route() });
+        let dead = world.session(route());
         let stalled = world.session(Plan::new(nodes[0], nodes[3], 0).over([shared[0], stalling]));
         [dead, stalled].iter().for_each(|ix| world.offer(*ix, 8_000_000));
+        // Both once their sessions stand.
         let (at, span) = (world.now + STALL_BEGINS, STALL);
+        world.plan_damage(at, Damage::Reader { session: dead, side: 1, reader: Reader::Dead, span });
         world.plan_damage(at, Damage::Stall { link: stalling, side: 0, span });
     }
     drip(&mut world, &light, WARM_UP)?;
     world.sessions.iter_mut().for_each(|session| session.times = Times::default());
-    let received =
-        |world: &World| bulk.iter().map(|ix| world.sessions[ix.0].transfers[1].received()).sum::<u64>();
+    let received = |world: &World| bulk.iter().map(|ix| world.sessions[ix.0].received(1)).sum::<u64>();
     let before = received(&world);
     drip(&mut world, &light, MEASURED)?;
     let bulk = received(&world) - before;

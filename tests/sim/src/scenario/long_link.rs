@@ -37,9 +37,9 @@ pub(super) fn rate(world: &mut World, ix: SessionIx, shape: Shape) -> Result<f64
     let seconds = (WARM_UP + MEASURED).as_secs() + 1;
     world.offer(ix, shape.rate * seconds);
     world.run(WARM_UP)?;
-    let before = world.sessions[ix.0].transfers[1].received();
+    let before = world.sessions[ix.0].received(1);
     world.run(MEASURED)?;
-    let received = world.sessions[ix.0].transfers[1].received() - before;
+    let received = world.sessions[ix.0].received(1) - before;
     world.run_while(Duration::from_secs(20 * seconds), |world| !world.sessions[ix.0].is_done())?;
     Ok(received as f64 / (shape.rate as f64 * MEASURED.as_secs_f64()))
 }

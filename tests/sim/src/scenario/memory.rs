@@ -1,4 +1,4 @@
-//! Thousands of dead readers: the budget holds at every moment, and who reads is served.
+//! A thousand dead readers: the budget holds at every moment, and who reads is served.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::{
     world::{NodeIx, Plan, Reader, SessionIx, Shape, World},
 };
 
-/// A budget that a few hundred of the dead readers use up.
+/// A budget that half of the dead readers use up.
 const MEMORY: usize = 8 * 1024 * 1024;
-const DEAD: usize = 2_000;
+const DEAD: usize = 1_000;
 const EACH: u64 = 30_000;
 const SOURCES: usize = 40;
 /// A session whose route was ended for memory waits so long before it asks for another.
@@ -42,7 +42,7 @@ pub(super) fn run(seed: u64) -> Result<Summary, Breach> {
     let (held, state) = (world.nodes[sink.0].forwarder.queued(), &world.sessions[reads.0]);
     if !state.is_done() || !state.left.is_empty() || overloads == 0 {
         let what =
-            format!("the reader beside dead ones: {}; {overloads} overloads", state.transfers[0].progress());
+            format!("the reader beside dead ones: {}; {overloads} overloads", state.ends[0].progress());
         return Err(Breach::NotRecovered { session: reads.0, what });
     }
     (0..world.sessions.len()).for_each(|ix| world.set_reader(SessionIx(ix), 1, Reader::Prompt));

@@ -24,13 +24,13 @@ pub(super) fn run(seed: u64) -> Result<Summary, Breach> {
     let session = world.session(Plan::new(NodeIx(0), NodeIx(3), 0).over((0..3).map(LinkIx)));
     world.offer(session, slow.rate * 20);
     world.run(WARM_UP)?;
-    let (mut queued, before) = (Times::default(), world.sessions[session.0].transfers[1].received());
+    let (mut queued, before) = (Times::default(), world.sessions[session.0].received(1));
     for _ in 0..SAMPLES {
         world.run(Duration::from_millis(10))?;
         let bytes = world.nodes[2].forwarder.queued();
         queued.add(Duration::from_secs_f64(bytes as f64 / slow.rate as f64));
     }
-    let received = world.sessions[session.0].transfers[1].received() - before;
+    let received = world.sessions[session.0].received(1) - before;
     let rate = received as f64 / (slow.rate as f64 * 0.01 * SAMPLES as f64);
     // The smallest window may be more than the delay is worth.
     let floor = Duration::from_secs_f64(CREDIT_WINDOW_MIN as f64 / slow.rate as f64);

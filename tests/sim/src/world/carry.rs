@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use byway_wire::Packet;
 
 use super::{Happening, LinkIx, World};
-use crate::breach::Breach;
+use crate::{breach::Breach, checks::STAMP};
 
 impl World {
     /// Takes a batch from the forwarder at `side` if the lane has room for one.
@@ -53,15 +53,18 @@ impl World {
             return;
         }
         let Some(segment) = link.arrive(side) else { return };
-        let begin = &segment[..segment.len().min(64)];
-        self.trace.note(self.now, "arrive", &[ix.into(), side as u64, segment.len() as u64], begin);
         let (node, slot, from) = (link.ends[1 - side], link.slots[1 - side], link.ends[side]);
         let received = &mut link.lanes[side].received;
         received.extend_from_slice(&segment);
-        let mut packets = Vec::new();
+        let (mut packets, mut heads) = (Vec::new(), Vec::new());
         loop {
             match Packet::take(received) {
-                Ok(Some(packet)) => packets.push(packet),
+                Ok(Some(packet)) => {
+                    heads.extend_from_slice(&packet.header().encode());
+                    // Beyond the stamp stands what QUIC encrypted, under keys that no two runs share.
+                    heads.extend_from_slice(&packet.payload[..packet.payload.len().min(STAMP)]);
+                    packets.push(packet);
+                }
                 Ok(None) => break,
                 Err(error) => {
                     self.fail(Breach::Codec { node: from.0, what: error.to_string() });
@@ -69,6 +72,7 @@ impl World {
                 }
             }
         }
+        self.trace.note(self.now, "arrive", &[ix.into(), side as u64, segment.len() as u64], &heads);
         if let Some(slot) = slot {
             self.nodes[node.0].forwarder.handle_packets(self.now, slot, &mut packets);
             self.touch(node);

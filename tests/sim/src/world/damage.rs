@@ -20,6 +20,8 @@ pub(crate) enum Damage {
     CrashSetup { setup: SetupIx, heals_after: Duration },
     /// An end reads otherwise for a time.
     Reader { session: SessionIx, side: usize, reader: Reader, span: Duration },
+    /// The app at an end does not read one of its streams for a time.
+    App { session: SessionIx, side: usize, stream: usize, span: Duration },
 }
 
 impl Damage {
@@ -32,6 +34,7 @@ impl Damage {
             Self::CrashSetup { .. } => "setup node crash",
             Self::Reader { reader: Reader::Dead, .. } => "dead reader",
             Self::Reader { .. } => "slow reader",
+            Self::App { .. } => "stopped app",
         }
     }
 }
@@ -61,6 +64,10 @@ impl World {
                 self.set_reader(session, side, reader);
                 let reader = self.sessions[session.0].plan.readers[side];
                 self.plan(span, Happening::Reader { session, side, reader });
+            }
+            Damage::App { session, side, stream, span } => {
+                self.set_app(session, side, stream, false);
+                self.plan(span, Happening::App { session, side, stream });
             }
         }
     }

@@ -118,11 +118,7 @@ impl World {
             let what = if state.groups[0].active().is_none() {
                 "it has no route".to_owned()
             } else if !state.is_done() {
-                format!(
-                    "source: {}; destination: {}",
-                    state.transfers[0].progress(),
-                    state.transfers[1].progress()
-                )
+                format!("source: {}; destination: {}", state.ends[0].progress(), state.ends[1].progress())
             } else {
                 continue;
             };

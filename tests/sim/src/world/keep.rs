@@ -38,8 +38,12 @@ impl World {
             return;
         }
         self.trace.note(self.now, "tick", &[ix.into()], &[]);
+        let session = &self.sessions[ix.0];
+        let lives = self.nodes[session.plan.ends[0].0].alive;
+        if lives && !session.closed && session.ends[0].dial_failed(self.now) {
+            return self.dial_again(ix);
+        }
         for side in [0, 1] {
-            self.sessions[ix.0].transfers[side].handle_timeout(self.now);
             self.push(ix, side);
             self.send_datagrams(ix, side);
         }
@@ -81,6 +85,8 @@ impl World {
             self.nodes[source.0].forwarder.send_probe(key, token);
             self.touch(source);
         }
+        // The session may go over other routes now.
+        self.push(ix, 0);
         self.group_events(ix);
         let session = &self.sessions[ix.0];
         let wants = session.groups[0].missing(session.plan.routes) > 0;
@@ -199,7 +205,7 @@ impl World {
     }
 
     /// The route that was asked for does not come, or too late.
-    fn gave_up(&mut self, ix: SessionIx, route: RouteId) {
+    pub(super) fn gave_up(&mut self, ix: SessionIx, route: RouteId) {
         let source = self.sessions[ix.0].plan.ends[0];
         self.sessions[ix.0].attempt = None;
         if let Some(effect) = self.nodes[source.0].book.abandon(self.now, route) {

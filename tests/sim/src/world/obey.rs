@@ -146,7 +146,7 @@ impl World {
         };
         if self.sessions[session.0].life == life {
             self.sessions[session.0].groups[side].probe_answered(self.now, key, token);
-            self.wake_keeper(session);
+            self.push(session, side);
         }
     }
 }

@@ -1,20 +1,18 @@
-//! A session: a route group at each end, and the transfer that runs over them.
+//! A session: at each end a route group, and the end of the QUIC connection that runs over it.
 
 use std::time::Duration;
 
 use byway_base::{Moment, Port, RouteId, limits::REDIAL_MIN};
-use byway_routing::{Cause, GroupRole, RouteGroup, RouteKey, credit_cost};
+use byway_net::Identity;
+use byway_routing::{Cause, GroupRole, RouteGroup, RouteKey};
 use byway_wire::Reason;
 
 use super::{Happening, LinkIx, NodeIx, SessionIx, World, keep::Attempt, node::RouteEnd};
 use crate::{
-    breach::Breach,
-    checks::{Direction, STAMP, Times},
-    transfer::Transfer,
+    checks::{STAMP, Times},
+    end::{End, Start, Streams},
 };
 
-/// Packets taken from a route at once.
-const RECEIVE_BATCH: usize = 32;
 /// First of the ports that sources use.
 const EPHEMERAL: u16 = 49_152;
 
@@ -36,8 +34,10 @@ pub(crate) struct Plan {
     pub(crate) ends: [NodeIx; 2],
     /// Bytes that each sends.
     pub(crate) bytes: [u64; 2],
-    /// Payload of a packet, bytes.
+    /// Largest payload of a packet, bytes; QUIC's least is 1 200.
     pub(crate) packet: usize,
+    /// Streams that share the bytes.
+    pub(crate) streams: usize,
     /// Routes wanted.
     pub(crate) routes: usize,
     /// Of these, so many carry the session at once.
@@ -53,12 +53,13 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// `bytes` from source to destination over two routes, in the packets of sessions.
+    /// `bytes` from source to destination on one stream over two routes, in the packets of sessions.
     pub(crate) fn new(from: NodeIx, to: NodeIx, bytes: u64) -> Self {
         Self {
             ends: [from, to],
             bytes: [bytes, 0],
             packet: byway_base::limits::SESSION_MTU,
+            streams: 1,
             routes: 2,
             stripes: 1,
             patience: REDIAL_MIN,
@@ -79,7 +80,9 @@ pub(crate) struct Session {
     pub(crate) life: u64,
     pub(crate) port: Port,
     pub(crate) groups: [RouteGroup; 2],
-    pub(crate) transfers: [Transfer; 2],
+    pub(crate) ends: [End; 2],
+    /// When each end is looked at next.
+    pub(super) armed: [Option<Moment>; 2],
     pub(crate) readers: [Reader; 2],
     pub(super) attempt: Option<Attempt>,
     pub(super) retry_at: Moment,
@@ -87,8 +90,6 @@ pub(crate) struct Session {
     pub(crate) closed: bool,
     /// Times that packets took to the destination's reader.
     pub(crate) times: Times,
-    /// When the present life's transfer was complete at its sender and at its receiver.
-    pub(crate) done_at: Option<Moment>,
     /// Why routes of its source were left, in order.
     pub(crate) left: Vec<Reason>,
     /// When the keeper looks next.
@@ -98,7 +99,6 @@ pub(crate) struct Session {
 impl Session {
     fn new(ix: SessionIx, plan: Plan, life: u64, now: Moment) -> Self {
         let salt = ix.0 as u64 + (life << 32);
-        let frame = plan.packet - STAMP;
         let readers = plan.readers;
         Self {
             life,
@@ -106,24 +106,31 @@ impl Session {
             port: Port(EPHEMERAL.wrapping_add(((ix.0 as u64 + life * 997) % 16_000) as u16)),
             groups: [GroupRole::Source, GroupRole::Destination]
                 .map(|role| RouteGroup::new(role, plan.stripes)),
-            transfers: [0, 1].map(|side| Transfer::new(salt, side, plan.bytes[side], frame)),
+            ends: [0, 1].map(|side| End::new(Streams::new(salt, side, plan.streams, plan.bytes[side]))),
+            armed: [None; 2],
             readers,
             attempt: None,
             retry_at: now,
             pause: Duration::ZERO,
             closed: false,
             times: Times::default(),
-            done_at: None,
             left: Vec::new(),
             tick_at: now,
             plan,
         }
     }
 
-    /// Whether all bytes came and are acknowledged.
+    /// Bytes that the app at an end has read.
+    pub(crate) fn received(&self, side: usize) -> u64 {
+        self.ends[side].streams().received()
+    }
+
+    /// Whether all streams stand and all bytes came.
     pub(crate) fn is_done(&self) -> bool {
-        let received = |side: usize| self.transfers[1 - side].received() == self.plan.bytes[side];
-        self.transfers.iter().all(Transfer::is_done) && received(0) && received(1)
+        let done = |side: usize| {
+            self.ends[side].streams().are_open() && self.received(side) == self.plan.bytes[1 - side]
+        };
+        done(0) && done(1)
     }
 }
 
@@ -147,6 +154,18 @@ impl World {
         self.begin(ix);
     }
 
+    /// The source's dial failed, as it does when the destination's node takes nothing for too long: it dials anew.
+    pub(super) fn dial_again(&mut self, ix: SessionIx) {
+        self.trace.note(self.now, "dial again", &[ix.into()], &[]);
+        let session = &self.sessions[ix.0];
+        let (source, port) = (session.plan.ends[0], session.port);
+        if let Some(attempt) = session.attempt {
+            self.gave_up(ix, attempt.route);
+        }
+        self.forget_port(source, port);
+        self.begin_again(ix);
+    }
+
     fn begin(&mut self, ix: SessionIx) {
         let session = &self.sessions[ix.0];
         let (life, port, source) = (session.life, session.port, session.plan.ends[0]);
@@ -163,9 +182,27 @@ impl World {
             if side == 0 { self.registry.get(&route).map_or(0, |record| record.links.len()) } else { 0 };
         session.groups[side].add(self.now, route, key, hops);
         self.nodes[node.0].ends.insert(key, end);
+        self.start(ix, side);
         self.readable(node, key);
         self.read_datagrams(node, key);
         self.push(ix, side);
+    }
+
+    /// With its first route an end begins to speak QUIC.
+    fn start(&mut self, ix: SessionIx, side: usize) {
+        let session = &mut self.sessions[ix.0];
+        if session.ends[side].has_started() {
+            return;
+        }
+        let [own, peer] = [session.plan.ends[side], session.plan.ends[1 - side]];
+        let start = Start {
+            identity: Identity::new(self.nodes[own.0].secret.clone()),
+            peer: self.nodes[peer.0].key,
+            dials: side == 0,
+            mtu: session.plan.packet - STAMP,
+            seed: self.dice.key(),
+        };
+        session.ends[side].start(self.now, start);
     }
 
     /// A route of a session is gone at one end.
@@ -175,110 +212,12 @@ impl World {
         if session.life != life {
             return;
         }
-        let carried = session.groups[side].carriers().any(|carrier| carrier == key);
         session.groups[side].route_ended(key, cause);
-        if carried {
-            session.transfers[side].resend();
-        }
         if session.plan.patience > REDIAL_MIN {
             session.retry_at = self.now + session.plan.patience;
         }
         self.push(ix, side);
         self.keep(ix);
-    }
-
-    /// Sends what the transfer has and the active routes take.
-    pub(super) fn push(&mut self, ix: SessionIx, side: usize) {
-        while let Some(frame) = self.sessions[ix.0].transfers[side].peek()
-            && self.send(ix, side, &frame)
-        {
-            self.sessions[ix.0].transfers[side].took(self.now, &frame);
-        }
-        self.wake_keeper(ix);
-    }
-
-    /// Offers a frame to the routes that the group names, in turn. False if none took it.
-    fn send(&mut self, ix: SessionIx, side: usize, frame: &[u8]) -> bool {
-        let Session { plan, groups, .. } = &mut self.sessions[ix.0];
-        let node = plan.ends[side];
-        let (cost, direction) = (credit_cost(frame.len() + STAMP), Direction::from_side(side));
-        let forwarder = &self.nodes[node.0].forwarder;
-        let choice = groups[side].choose(self.now, cost, |key| forwarder.backlog(key));
-        let shared = choice.shared;
-        for key in choice {
-            let Some(RouteEnd { route, .. }) = self.nodes[node.0].ends.get(&key).copied() else { continue };
-            let payload = self.deliveries.stamp(route, direction, frame);
-            let result = self.nodes[node.0].forwarder.send(self.now, key, payload.clone());
-            self.touch(node);
-            if result.is_ok() {
-                self.deliveries.sent(self.now, route, direction, &payload);
-                if shared {
-                    self.sessions[ix.0].groups[side].sent(key, cost);
-                }
-                return true;
-            }
-        }
-        false
-    }
-
-    /// A route has something for the end of a session, or the end now reads.
-    pub(super) fn readable(&mut self, node: NodeIx, key: RouteKey) {
-        let Some(end) = self.nodes[node.0].ends.get(&key) else { return };
-        let session = &self.sessions[end.session.0];
-        let reader = if session.life == end.life { session.readers[end.side] } else { Reader::Prompt };
-        match reader {
-            Reader::Prompt => self.read(node, key, RECEIVE_BATCH),
-            Reader::Slow(pause) => {
-                let life = self.nodes[node.0].life;
-                self.plan(pause, Happening::Read { node, life, key });
-            }
-            Reader::Dead => {}
-        }
-    }
-
-    pub(super) fn slow_read(&mut self, node: NodeIx, life: u64, key: RouteKey) {
-        if self.nodes[node.0].life == life {
-            self.read(node, key, 1);
-        }
-    }
-
-    fn read(&mut self, node: NodeIx, key: RouteKey, most: usize) {
-        let Some(RouteEnd { route, session: ix, life, side }) = self.nodes[node.0].ends.get(&key).copied()
-        else {
-            return;
-        };
-        let mut payloads = Vec::new();
-        self.nodes[node.0].forwarder.receive(self.now, key, most, &mut payloads);
-        self.touch(node);
-        if self.sessions[ix.0].life == life && !payloads.is_empty() {
-            let bytes = payloads.iter().map(bytes::Bytes::len).sum();
-            self.sessions[ix.0].groups[side].received(self.now, key, bytes);
-        }
-        for payload in payloads {
-            let direction = Direction::from_side(1 - side);
-            let sent_at = match self.deliveries.delivered(route, direction, &payload) {
-                Ok(sent_at) => sent_at,
-                Err(breach) => return self.fail(breach),
-            };
-            self.trace.note(self.now, "read", &[node.into(), payload.len() as u64], &payload[..STAMP]);
-            let session = &mut self.sessions[ix.0];
-            if session.life != life {
-                continue;
-            }
-            if side == 1 {
-                session.times.add(self.now - sent_at);
-            }
-            if session.transfers[side].handle(self.now, &payload[STAMP..]).is_err() {
-                let what = "of another session";
-                return self.fail(Breach::NeverSent { route, what });
-            }
-            if session.done_at.is_none() && session.is_done() {
-                session.done_at = Some(self.now);
-            }
-        }
-        if self.sessions[ix.0].life == life {
-            self.push(ix, side);
-        }
     }
 
     /// Changes how an end reads; what waits is read if it does again.
@@ -288,7 +227,10 @@ impl World {
         let before = std::mem::replace(&mut session.readers[side], reader);
         if before == Reader::Dead && reader != Reader::Dead {
             let node = session.plan.ends[side];
-            let keys: Vec<_> = session.groups[side].keys().collect();
+            // Those of former lives too: what waits there holds their end up.
+            let own = |end: &RouteEnd| end.session == ix && end.side == side;
+            let ends = self.nodes[node.0].ends.iter().filter(|(_, end)| own(end));
+            let keys: Vec<_> = ends.map(|(key, _)| *key).collect();
             for key in keys {
                 self.readable(node, key);
                 self.read_datagrams(node, key);
@@ -300,14 +242,16 @@ impl World {
     pub(crate) fn offer(&mut self, ix: SessionIx, bytes: u64) {
         let session = &mut self.sessions[ix.0];
         session.plan.bytes[0] += bytes;
-        session.transfers[0].offer(bytes);
-        session.done_at = None;
+        session.ends[0].streams_mut().offer(bytes);
         self.push(ix, 0);
     }
 
-    /// The source closes the session: its routes end behind what waits in them.
+    /// The source closes the session: its routes end behind its goodbye and what else waits in them.
     pub(crate) fn close(&mut self, ix: SessionIx) {
-        self.sessions[ix.0].closed = true;
+        let session = &mut self.sessions[ix.0];
+        session.closed = true;
+        session.ends[0].close(self.now);
+        self.push(ix, 0);
         self.close_routes(ix);
     }
 
