@@ -8,10 +8,7 @@ use crate::{
     Options,
     child::Child,
     process, progress,
-    role::{
-        Answer, Command,
-        bare::{Bare, Place},
-    },
+    role::{Answer, Command, bare::Bare, stream::Place},
     stats::{median, percentile},
 };
 
@@ -100,7 +97,8 @@ impl Row {
     }
 }
 
-fn place(answer: &Answer) -> Result<Place> {
+/// Where the child serves that gave this answer.
+pub(crate) fn place(answer: &Answer) -> Result<Place> {
     Ok(Place { address: answer.address.parse().context("the child has no address")?, key: answer.key })
 }
 

@@ -50,6 +50,11 @@ impl Child {
         self.process.id().context("the child is gone")
     }
 
+    /// Ends it at once, as a crash would, and waits until it is gone.
+    pub(crate) async fn kill(mut self) -> Result<()> {
+        Ok(self.process.kill().await?)
+    }
+
     /// Sends a command and waits for its answer.
     pub(crate) async fn ask(&mut self, order: &Order) -> Result<Answer> {
         let mut line = serde_json::to_string(order)?;

@@ -29,20 +29,18 @@ pub(crate) fn measure(options: Options) -> Result<Vec<Line>> {
             for _ in 0..options.runs {
                 runs.push(run(routes, payload)?);
             }
-            let nanoseconds = median(runs.iter().map(|run| run.0));
+            let nanoseconds = median(runs);
             let what = format!("forwarder alone, {name}, {routes} routes");
-            let allocations = median(runs.iter().map(|run| run.1));
-            let line = Line::new(what, "ns/packet", nanoseconds)
-                .beside("million packets/s", 1e3 / nanoseconds)
-                .beside("allocations/packet", allocations);
-            lines.push(line);
+            lines.push(
+                Line::new(what, "ns/packet", nanoseconds).beside("million packets/s", 1e3 / nanoseconds),
+            );
         }
     }
     Ok(lines)
 }
 
-/// Nanoseconds and allocations per packet.
-fn run(routes: u32, payload: usize) -> Result<(f64, f64)> {
+/// Nanoseconds per packet.
+fn run(routes: u32, payload: usize) -> Result<f64> {
     let mut node = Intermediate::new(routes)?;
     let per_read = (READ.0 / payload).min(READ.1);
     let reads: Vec<_> = (0..routes as usize).map(|n| read(routes, n * per_read, per_read, payload)).collect();
@@ -53,17 +51,15 @@ fn run(routes: u32, payload: usize) -> Result<(f64, f64)> {
     }
     node.spent = Duration::ZERO;
     let passed = node.passed;
-    let counted = allocation_counter::measure(|| {
-        for read in reads.iter().cycle().take(rounds) {
-            node.cross(read);
-        }
-    });
+    for read in reads.iter().cycle().take(rounds) {
+        node.cross(read);
+    }
     let packets = (node.passed - passed) as f64;
     ensure!(
         node.passed - passed == (rounds * per_read) as u64,
         "the forwarder passed on {packets} packets only"
     );
-    Ok((node.spent.as_nanos() as f64 / packets, counted.count_total as f64 / packets))
+    Ok(node.spent.as_nanos() as f64 / packets)
 }
 
 /// A node between two neighbours, and the batches that move through it.

@@ -9,6 +9,7 @@ mod forwarder;
 mod isolation;
 mod links;
 mod memory;
+mod messaging;
 mod network;
 mod process;
 mod report;
@@ -72,6 +73,8 @@ enum Command {
     Isolation,
     /// Memory per idle route and session.
     Memory,
+    /// All rows of messaging, each beside its reference, what others do, its pass and its aim.
+    Messaging(messaging::Selection),
     /// Streams without the overlay: plain TCP and TLS over TCP, spliced by hand.
     Bare,
     /// Goodput over links with delay, loss and a rate; needs root, since each node is in a network namespace.
@@ -80,6 +83,7 @@ enum Command {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    process::raise_descriptors()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // A task, not the main thread: what is awaited on the main thread is woken across threads.
     runtime.block_on(async { tokio::spawn(run(arguments)).await? })
@@ -100,6 +104,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Switch => target::print(&switchover::measure(options).await?, options),
         Command::Isolation => target::print(&isolation::measure(options).await?, options),
         Command::Memory => target::print(&memory::measure(options).await?, options),
+        Command::Messaging(which) => messaging::print(&which, options).await,
         Command::Links(which) => links::run(which, options.json).await,
         Command::Bare => report::bare(&bare::all(options).await?, options),
     }

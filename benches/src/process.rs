@@ -1,7 +1,8 @@
 //! What the kernel says of a process, and how it is halted.
 
 use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, kill_process};
+use malloc_info::info::{SystemType, TotalType};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 /// Clock ticks per second in /proc: fixed by the kernel's interface (`man 5 proc_pid_stat`, USER_HZ).
 const TICKS: f64 = 100.0;
@@ -22,6 +23,37 @@ pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc")?;
     let kib: u64 = line.split_whitespace().next().context("VmRSS is empty")?.parse()?;
     Ok(kib * 1024)
+}
+
+/// Bytes that this process holds of its allocator, whether they are resident or not.
+pub(crate) fn heap_bytes() -> Result<u64> {
+    let info = malloc_info::malloc_info().context("the allocator does not say what it holds")?;
+    let of_system = info.system.iter().filter(|system| system.r#type == SystemType::Current);
+    let of_system: usize = of_system.map(|system| system.size).sum();
+    let total = |which| info.total.iter().filter(|total| total.r#type == which).map(|total| total.size).sum();
+    let (free, mapped): (usize, usize) =
+        (total(TotalType::Fast) + total(TotalType::Rest), total(TotalType::Mmap));
+    Ok((of_system + mapped).saturating_sub(free) as u64)
+}
+
+/// Lets this process and its children open as many files as the system allows: a server has one per client.
+pub(crate) fn raise_descriptors() -> Result<()> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum {
+        setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+            .context("cannot open more files")?;
+    }
+    Ok(())
+}
+
+/// Connections that were accepted by TCP so far, by anybody in this network namespace.
+pub(crate) fn tcp_accepted() -> Result<u64> {
+    let snmp = std::fs::read_to_string("/proc/net/snmp").context("cannot read /proc")?;
+    let mut lines = snmp.lines().filter_map(|line| line.strip_prefix("Tcp:"));
+    let (names, values) = lines.next().zip(lines.next()).context("/proc/net/snmp knows no TCP")?;
+    let mut fields = names.split_whitespace().zip(values.split_whitespace());
+    let (_, value) = fields.find(|(name, _)| *name == "PassiveOpens").context("no PassiveOpens in /proc")?;
+    Ok(value.parse()?)
 }
 
 /// Halts a process until it is dropped: its sockets stay open and nothing reads them.

@@ -1,16 +1,25 @@
-//! What a child process does: it is a node, or it has one end or the middle of a stream without the overlay.
+//! What a child process does: it is a node, a messaging server or its clients, or it has one end or the middle of a stream
+//! without the overlay.
 
 pub(crate) mod bare;
+pub(crate) mod client;
+pub(crate) mod crowd;
 pub(crate) mod node;
+pub(crate) mod server;
 pub(crate) mod steady;
+pub(crate) mod stream;
 
 use anyhow::Result;
 use byway_base::PublicKey;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
+use crate::process;
 use bare::Bare;
+use client::{ClientCommand, Clients};
+use crowd::{Crowd, CrowdCommand};
 use node::{Member, NodeCommand};
+use server::ServerPlan;
 use steady::{Steady, SteadyCommand};
 
 /// Bytes written at once.
@@ -27,6 +36,14 @@ pub(crate) enum Command {
     Node(NodeCommand),
     /// Something with a stream that goes on until it is stopped.
     Steady(SteadyCommand),
+    /// Become a messaging server.
+    Server(ServerPlan),
+    /// Something as messaging clients.
+    Client(ClientCommand),
+    /// Something as many clients that do next to nothing.
+    Crowd(CrowdCommand),
+    /// How many bytes this process holds of its allocator.
+    Heap,
 }
 
 /// One line to the parent; what does not apply stays empty.
@@ -52,11 +69,16 @@ pub(crate) async fn run() -> Result<()> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut out = tokio::io::stdout();
     let (mut member, mut steady) = (Member::default(), Steady::default());
+    let (mut clients, mut crowd) = (Clients::default(), Crowd::default());
     while let Some(line) = lines.next_line().await? {
         let done = match serde_json::from_str(&line)? {
             Command::Bare(command) => bare::obey(command).await,
             Command::Node(command) => member.obey(command).await,
             Command::Steady(command) => steady.obey(command, member.node()).await,
+            Command::Server(plan) => server::start(plan).await,
+            Command::Client(command) => clients.obey(command).await,
+            Command::Crowd(command) => crowd.obey(command).await,
+            Command::Heap => process::heap_bytes().map(|bytes| Answer { bytes, ..Answer::default() }),
         };
         let answer = match done {
             Ok(answer) => serde_json::to_string(&answer)?,

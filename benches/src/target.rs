@@ -12,6 +12,14 @@ pub(crate) struct Target {
     pub(crate) aim: f64,
 }
 
+/// What others were measured to do, and what the task costs at best, on machines of the same kind, as texts.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Known {
+    predecessor: &'static str,
+    best_peer: &'static str,
+    floor: &'static str,
+}
+
 /// One row: a measurement, what it is to be compared with from the same run, and its target.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Line {
@@ -21,11 +29,13 @@ pub(crate) struct Line {
     /// What the machine does without the overlay, or the overlay without the trouble.
     beside: Vec<(String, f64)>,
     target: Option<Target>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known: Option<Known>,
 }
 
 impl Line {
     pub(crate) fn new(what: impl Into<String>, unit: &'static str, measured: f64) -> Self {
-        Self { what: what.into(), unit, measured, beside: Vec::new(), target: None }
+        Self { what: what.into(), unit, measured, beside: Vec::new(), target: None, known: None }
     }
 
     pub(crate) fn beside(mut self, what: impl Into<String>, measured: f64) -> Self {
@@ -35,6 +45,17 @@ impl Line {
 
     pub(crate) const fn target(mut self, pass: f64, aim: f64) -> Self {
         self.target = Some(Target { pass, aim });
+        self
+    }
+
+    /// What others were measured to do, and what the task costs at best; "–" for what is not known.
+    pub(crate) const fn known(
+        mut self,
+        predecessor: &'static str,
+        best_peer: &'static str,
+        floor: &'static str,
+    ) -> Self {
+        self.known = Some(Known { predecessor, best_peer, floor });
         self
     }
 
@@ -48,11 +69,14 @@ impl Line {
         }
     }
 
-    fn text(&self) -> String {
+    /// With a place for what is known, if any row has it.
+    fn text(&self, with_known: bool) -> String {
         let (pass, aim) = self.target.map_or_else(Default::default, |t| (figure(t.pass), figure(t.aim)));
         let beside: Vec<_> = self.beside.iter().map(|(what, n)| format!("{what} {}", figure(*n))).collect();
+        let known = self.known.map(|k| [k.predecessor, k.best_peer, k.floor]).unwrap_or_default();
+        let known = if with_known { known_columns(known) } else { String::new() };
         format!(
-            "{:<58} {:>9} {:<11} {:>7} {:>7} {:<7} {}",
+            "{:<58} {:>9} {:<11} {known}{:>7} {:>7} {:<7} {}",
             self.what,
             figure(self.measured),
             self.unit,
@@ -62,6 +86,10 @@ impl Line {
             beside.join(" · "),
         )
     }
+}
+
+fn known_columns([predecessor, best_peer, floor]: [&str; 3]) -> String {
+    format!("{predecessor:>11} {best_peer:<14} {floor:<19} ")
 }
 
 /// Three digits that count.
@@ -76,11 +104,14 @@ fn figure(value: f64) -> String {
 
 /// The rows as text, with a heading.
 pub(crate) fn text(lines: &[Line]) -> Vec<String> {
+    let with_known = lines.iter().any(|line| line.known.is_some());
+    let known = ["predecessor", "best peer", "floor"];
+    let known = if with_known { known_columns(known) } else { String::new() };
     let heading = format!(
-        "{:<58} {:>9} {:<11} {:>7} {:>7} {:<7} {}",
+        "{:<58} {:>9} {:<11} {known}{:>7} {:>7} {:<7} {}",
         "what", "measured", "unit", "pass", "aim", "reached", "beside, in the same run"
     );
-    std::iter::once(heading).chain(lines.iter().map(Line::text)).collect()
+    std::iter::once(heading).chain(lines.iter().map(|line| line.text(with_known))).collect()
 }
 
 /// The rows for programs.

@@ -2,42 +2,26 @@
 
 use std::{
     future::poll_fn,
-    io::{self, IoSlice},
-    net::SocketAddr,
-    pin::Pin,
+    io,
     task::{Context, Poll, ready},
     time::Instant,
 };
 
 use anyhow::{Context as _, Result, ensure};
-use bytes::{Buf, BytesMut};
-use byway_base::{PublicKey, SecretKey, limits::CONNECT_TIMEOUT};
-use byway_net::{
-    Expect, Identity, TlsPipe,
-    tcp::{TlsListener, connect},
-};
+use bytes::BytesMut;
 use serde::{Deserialize, Serialize};
 use tokio::{
-    io::AsyncWrite,
-    net::{TcpListener, TcpStream},
     runtime,
     sync::oneshot,
     task::{JoinHandle, spawn_blocking},
 };
-use tokio_util::io::poll_read_buf;
 
-use super::{Answer, CHUNK, PING};
+use super::{
+    Answer, CHUNK, PING,
+    stream::{Listener, Place, Stream},
+};
 
-const ALPN: &[u8] = b"byway-bench";
-
-/// Where a bare stream leads: with a key it is encrypted and proves that key, without one it is plain TCP.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(crate) struct Place {
-    pub(crate) address: SocketAddr,
-    pub(crate) key: Option<PublicKey>,
-}
-
-/// What a child does with one bare stream.
+/// What a child does with bare streams.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Bare {
     /// Accept a stream. Read it to its end, then say so by one byte.
@@ -46,6 +30,8 @@ pub(crate) enum Bare {
     Echo { encrypted: bool },
     /// Accept a stream and splice it by hand to another one: one task on one thread, big buffers, nothing in between.
     Forward { encrypted: bool, to: Place },
+    /// Accept encrypted streams, as many as come, and send back on each what comes.
+    Welcome,
     /// Send so many bytes and wait for the other end's byte.
     Send { to: Place, bytes: u64 },
     /// Send small messages and wait for each.
@@ -57,6 +43,7 @@ pub(super) async fn obey(command: Bare) -> Result<Answer> {
         Bare::Discard { encrypted } => serve(encrypted, Service::Discard).await,
         Bare::Echo { encrypted } => serve(encrypted, Service::Echo).await,
         Bare::Forward { encrypted, to } => serve(encrypted, Service::Forward(to)).await,
+        Bare::Welcome => welcome().await,
         Bare::Send { to, bytes } => on_own_thread(move || send(to, bytes)).await?,
         Bare::Ping { to, count } => on_own_thread(move || ping(to, count)).await?,
     }
@@ -93,112 +80,23 @@ async fn serve(encrypted: bool, service: Service) -> Result<Answer> {
         }
         Ok(())
     });
-    let Place { address, key } = place.await.context("cannot listen")?;
-    Ok(Answer { address: address.to_string(), key, ..Answer::default() })
+    Ok(at(place.await.context("cannot listen")?))
 }
 
-enum Listener {
-    Plain(TcpListener),
-    Encrypted(TlsListener, PublicKey),
+fn at(Place { address, key }: Place) -> Answer {
+    Answer { address: address.to_string(), key, ..Answer::default() }
 }
 
-impl Listener {
-    async fn bind(encrypted: bool) -> io::Result<Self> {
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        if !encrypted {
-            return Ok(Self::Plain(TcpListener::bind(any).await?));
+/// Serves streams on all threads, a task each, as a messaging server does.
+async fn welcome() -> Result<Answer> {
+    let mut listener = Listener::bind(true).await?;
+    let place = listener.place()?;
+    tokio::spawn(async move {
+        while let Ok(mut stream) = listener.accept().await {
+            tokio::spawn(async move { echo(&mut stream).await });
         }
-        let identity = fresh_identity();
-        let listener = TlsListener::bind(any, identity.server_config(&[ALPN])).await?;
-        Ok(Self::Encrypted(listener, identity.public()))
-    }
-
-    fn place(&self) -> io::Result<Place> {
-        Ok(match self {
-            Self::Plain(listener) => Place { address: listener.local_addr()?, key: None },
-            Self::Encrypted(listener, key) => Place { address: listener.local_address(), key: Some(*key) },
-        })
-    }
-
-    async fn accept(&mut self) -> Result<Stream> {
-        Ok(match self {
-            Self::Plain(listener) => Stream::plain(listener.accept().await?.0)?,
-            Self::Encrypted(listener, _) => {
-                let connection = listener.accept().await.context("the listener ended")?;
-                Stream::Encrypted(Box::new(TlsPipe::new(connection)))
-            }
-        })
-    }
-}
-
-fn fresh_identity() -> Identity {
-    Identity::new(SecretKey::from_seed(rand::random()))
-}
-
-enum Stream {
-    Plain(TcpStream),
-    Encrypted(Box<TlsPipe>),
-}
-
-impl Stream {
-    fn plain(tcp: TcpStream) -> io::Result<Self> {
-        tcp.set_nodelay(true)?;
-        Ok(Self::Plain(tcp))
-    }
-
-    async fn connect(to: Place) -> Result<Self> {
-        let Some(key) = to.key else {
-            return Ok(Self::plain(TcpStream::connect(to.address).await?)?);
-        };
-        let expect = Expect::Exactly(key);
-        let connection = connect(to.address, &fresh_identity(), expect, ALPN, CONNECT_TIMEOUT).await?;
-        Ok(Self::Encrypted(Box::new(TlsPipe::new(connection))))
-    }
-
-    /// Appends what has arrived; zero at the end.
-    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Plain(tcp) => {
-                buffer.reserve(CHUNK);
-                poll_read_buf(Pin::new(tcp), cx, buffer)
-            }
-            Self::Encrypted(pipe) => pipe.poll_read(cx, buffer),
-        }
-    }
-
-    /// Ready when all of `bytes` is taken and under way.
-    fn poll_write_all(&mut self, cx: &mut Context<'_>, bytes: &mut impl Buf) -> Poll<io::Result<()>> {
-        while bytes.has_remaining() {
-            let written = match self {
-                Self::Plain(tcp) => ready!(Pin::new(tcp).poll_write(cx, bytes.chunk())),
-                Self::Encrypted(pipe) => ready!(pipe.poll_write(cx, &[IoSlice::new(bytes.chunk())])),
-            }?;
-            bytes.advance(written);
-        }
-        match self {
-            Self::Plain(_) => Poll::Ready(Ok(())),
-            Self::Encrypted(pipe) => pipe.poll_flush(cx),
-        }
-    }
-
-    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
-            Self::Encrypted(pipe) => pipe.poll_close(cx),
-        }
-    }
-
-    async fn read(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_read(cx, buffer)).await
-    }
-
-    async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        poll_fn(|cx| self.poll_write_all(cx, &mut bytes)).await
-    }
-
-    async fn close(&mut self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_close(cx)).await
-    }
+    });
+    Ok(at(place))
 }
 
 /// One direction of a splice.
