@@ -7,9 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     commands::{
         completion::CompletionArgs, config::ConfigArgs, connect::ConnectArgs, explain::ExplainArgs,
-        expose::ExposeArgs, key::KeyArgs, path::PathArgs, ping::PingArgs, proxy::ProxyArgs,
-        routes::RoutesArgs, service::ServiceArgs, trace::TraceArgs, transports::TransportsArgs, up::UpArgs,
-        wait::WaitArgs,
+        expose::ExposeArgs, health::HealthArgs, key::KeyArgs, network::NetworkArgs, path::PathArgs,
+        ping::PingArgs, proxy::ProxyArgs, routes::RoutesArgs, service::ServiceArgs, trace::TraceArgs,
+        transports::TransportsArgs, up::UpArgs, wait::WaitArgs,
     },
     demo::DemoArgs,
     output::Format,
@@ -61,6 +61,8 @@ pub enum Command {
     Up(UpArgs),
     /// Shows how the node does, on one screen. Exit code 1 if it lacks something.
     Status,
+    /// Examines the node part by part and says what to try. Exit code 1 if something does not work.
+    Doctor,
     /// Shows the node's public key.
     Whoami,
     /// Waits until the node is ready.
@@ -89,6 +91,10 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Runs a service of the network.
     Service(ServiceArgs),
+    /// Asks a service how it does. Exit code 1 if it is not ready.
+    Health(HealthArgs),
+    /// Prepares the services of a network.
+    Network(NetworkArgs),
     /// Starts a whole network in this process and shows what it does.
     Demo(DemoArgs),
     /// Prints a completion script for a shell.

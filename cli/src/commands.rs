@@ -3,10 +3,13 @@
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod connect;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod expose;
+pub(crate) mod health;
 pub(crate) mod key;
 mod names;
+pub(crate) mod network;
 pub(crate) mod path;
 pub(crate) mod ping;
 pub(crate) mod proxy;

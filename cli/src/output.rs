@@ -1,6 +1,7 @@
 //! What commands print: data on standard output, for people or for programs.
 
 mod paint;
+pub mod reachability;
 pub mod routes;
 mod table;
 pub mod units;

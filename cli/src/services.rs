@@ -43,7 +43,8 @@ services! {
     MessagingServer,
 }
 
-fn unknown(name: &str) -> Problem {
+/// There is no service of that name.
+pub(crate) fn unknown(name: &str) -> Problem {
     let why = format!("'{name}' is none of {}", NAMES.join(", "));
     let problem = Problem::new(Code::Usage, "cannot find the service", why);
     match nearest(name, NAMES.iter().copied()) {

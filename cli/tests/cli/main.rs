@@ -7,6 +7,7 @@ mod command;
 mod datagrams;
 mod memory;
 mod node;
+mod operate;
 mod overlay;
 mod socks;
 mod udp;
