@@ -33,8 +33,9 @@ impl Process {
             .arg(format!("data_dir={}", directory.path().join("data").display()))
             .args(["--set", "listen=127.0.0.1:0", "--announce"])
             .arg(&announcement)
+            // Variables of a test run are none of a service.
+            .env_clear()
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
