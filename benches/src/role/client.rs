@@ -25,6 +25,8 @@ use super::{Answer, node::now_us, stream::Place};
 const ALPN: &[u8] = b"byway-bench/1";
 /// Time for all clients of a process to be connected and known.
 const READY: Duration = Duration::from_secs(120);
+/// Clients that connect at the same time.
+const AT_ONCE: usize = 16;
 /// How often the directory is asked whether it knows a client.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -102,13 +104,24 @@ impl Clients {
 
     async fn start(&mut self, plan: &ClientPlan, count: usize) -> Result<Answer> {
         let mut keys = Vec::new();
-        for _ in 0..count {
+        for place in 0..count {
             let client = start(plan)?;
             keys.push(client.key());
             tokio::spawn(streams::serve(accept(&client)?));
             self.clients.push(client);
+            // In groups: who waits long for an answer over TCP tries QUIC.
+            if place % AT_ONCE == AT_ONCE - 1 {
+                self.connected(plan, place + 1 - AT_ONCE..place + 1).await?;
+            }
         }
-        for (place, client) in self.clients.iter().enumerate() {
+        self.connected(plan, count - count % AT_ONCE..count).await?;
+        Ok(Answer { keys, ..Answer::default() })
+    }
+
+    /// Waits until these clients are connected and listed.
+    async fn connected(&self, plan: &ClientPlan, which: std::ops::Range<usize>) -> Result<()> {
+        for place in which {
+            let client = &self.clients[place];
             let everywhere = |status: &Status| status.delegated.len() == plan.servers.len();
             let status = client.watch().wait_for(everywhere).await?.clone();
             let mut protocols = status.servers.iter().filter_map(|server| server.protocol);
@@ -118,7 +131,7 @@ impl Clients {
             }
             tokio::spawn(note_returns(place, client.watch(), self.returns.clone()));
         }
-        Ok(Answer { keys, ..Answer::default() })
+        Ok(())
     }
 }
 
