@@ -237,3 +237,11 @@ impl Traversal {
         result
     }
 }
+
+/// Waits until then; for ever, if there is nothing to wait for. Cancel safe.
+async fn until(due: Option<tokio::time::Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}

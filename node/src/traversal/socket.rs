@@ -7,8 +7,10 @@ use byway_net::quic::udp::{SideChannel, SideReceiver};
 use byway_traversal::{Attempt, Failure, Reachability, Survey};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, sleep_until},
+    time::Instant,
 };
+
+use super::until;
 
 /// What others want of the task. Bounded: who asks waits.
 const COMMANDS: usize = 16;
@@ -85,14 +87,8 @@ impl Task {
             self.transmit(now);
             self.tell();
             let due = self.timeout().map(|due| self.origin + due.since_origin());
-            let due = async {
-                match due {
-                    Some(due) => sleep_until(due).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
-                () = due => {}
+                () = until(due) => {}
                 received = receiver.recv() => match received {
                     Some((from, datagram)) => self.handle(from, &datagram),
                     None => return,

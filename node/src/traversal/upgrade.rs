@@ -11,13 +11,14 @@ use std::{
 use byway_base::{PublicKey, TransportType, limits::TRAVERSALS_AT_ONCE};
 use tokio::{
     task::{Id, JoinSet},
-    time::{Instant, sleep_until},
+    time::Instant,
 };
 use tracing::debug;
 
 use super::{
     Traversal,
     turns::{PAUSE, PAUSE_MAX},
+    until,
 };
 use crate::{
     dialer::is_relayed,
@@ -66,14 +67,8 @@ pub(super) async fn run(traversal: Traversal, transports: Transports) {
         }
         let due = plans.due(|peer| running.values().any(|other| other == peer));
         let due = due.filter(|_| running.len() < TRAVERSALS_AT_ONCE);
-        let due = async {
-            match due {
-                Some(due) => sleep_until(due).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
-            () = due => {}
+            () = until(due) => {}
             // The senders live as long as the node.
             Ok(()) = changes.changed() => {}
             Ok(()) = reach.changed() => {}
