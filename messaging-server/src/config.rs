@@ -7,6 +7,7 @@ use byway_base::{
     limits::{MESSAGING_CLIENTS, MESSAGING_LINKS},
 };
 use byway_messaging::{Rate, SwitchLimits};
+use byway_net::HostPort;
 use byway_service_kit::Common;
 
 byway_service_kit::settings! {
@@ -51,9 +52,9 @@ pub struct Config {
     /// Where to accept clients over UDP.
     pub quic_listen: QuicListen,
     /// Under which hosts and ports they reach it, if those differ.
-    pub public_address: Vec<String>,
+    pub public_address: Vec<HostPort>,
     /// The same for UDP, if those differ again.
-    pub quic_public_address: Vec<String>,
+    pub quic_public_address: Vec<HostPort>,
     /// Messaging discovery's base URLs.
     pub messaging_discovery: Vec<String>,
     /// For the contact record.
@@ -116,8 +117,8 @@ impl Config {
         Ok(Self {
             listen: raw.listen,
             quic_listen,
-            public_address: raw.public_address,
-            quic_public_address: raw.quic_public_address,
+            public_address: places("public_address", &raw.public_address)?,
+            quic_public_address: places("quic_public_address", &raw.quic_public_address)?,
             messaging_discovery: raw.messaging_discovery,
             region: raw.region,
             relay,
@@ -160,6 +161,10 @@ fn check_addresses(raw: &RawConfig, quic: &QuicListen) -> Result<(), Problem> {
         }
         _ => Ok(()),
     }
+}
+
+fn places(setting: &str, texts: &[String]) -> Result<Vec<HostPort>, Problem> {
+    texts.iter().map(|text| text.parse().map_err(|why| cannot_use(setting, why))).collect()
 }
 
 fn cannot_use(setting: &str, why: impl fmt::Display) -> Problem {

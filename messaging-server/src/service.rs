@@ -4,10 +4,9 @@ use std::{net::SocketAddr, sync::Arc};
 
 use byway_base::{Code, Problem, PublicKey, SecretKey, limits::RECORD_ENTRIES};
 use byway_messaging_client::{Directory, HttpDirectory, Publisher};
-use byway_net::Identity;
+use byway_net::{HostPort, Identity};
 use byway_service_kit::{Common, Health, Service, Shutdown, key_file};
 use tokio::{
-    net::lookup_host,
     sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
 };
@@ -138,15 +137,19 @@ impl MessagingServer {
 }
 
 /// What `names` stand for, or where the server is bound if there are none.
-async fn public(setting: &str, names: &[String], bound: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Problem> {
+async fn public(
+    setting: &str,
+    names: &[HostPort],
+    bound: Vec<SocketAddr>,
+) -> Result<Vec<SocketAddr>, Problem> {
     let mut found = if names.is_empty() { bound } else { Vec::new() };
     for name in names {
-        let problem = |why: String| Problem::new(Code::Config, format!("cannot use `{setting}` {name}"), why);
-        let resolved: Vec<_> = lookup_host(name).await.map_err(|error| problem(error.to_string()))?.collect();
-        if resolved.is_empty() {
-            return Err(problem("the name has no address".to_owned()));
-        }
-        found.extend(resolved);
+        let resolved = name.resolve().await;
+        found.extend(
+            resolved.map_err(|error| {
+                Problem::new(Code::Config, format!("cannot use `{setting}` {name}"), error)
+            })?,
+        );
     }
     // Names resolve to the same address more than once, and records hold so many.
     let mut unique: Vec<SocketAddr> = Vec::new();

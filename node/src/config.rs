@@ -37,7 +37,7 @@ byway_service_kit::settings! {
         pub messaging_servers: Vec<String> = Vec::new();
         /// Keys of the setup nodes that may install rules here and are asked for routes, in this order.
         pub trusted_setup_nodes: Vec<PublicKey> = Vec::new();
-        /// Transports to keep up, as TYPE:KEY or TYPE:KEY@IP:PORT.
+        /// Transports to keep up, as TYPE:PEER or TYPE:PEER@HOST:PORT; a peer is a key or a petname.
         pub transports: Vec<String> = Vec::new();
         /// Whether the node forwards for others.
         pub transit: bool = true;
@@ -170,6 +170,7 @@ impl TryFrom<(RawConfig, &Common)> for Config {
         let transport_discovery = service("transport_discovery", raw.transport_discovery)?;
         let route_finder = service("route_finder", raw.route_finder)?;
         let (forwarding, rule_quotas) = forwarding::check(&raw.forwarding)?;
+        let petnames = each("petnames", &raw.petnames, petname)?.into_iter().collect();
         Ok(Self {
             key: KeySource::File(common.key_file.clone()),
             listen: raw.listen,
@@ -182,12 +183,12 @@ impl TryFrom<(RawConfig, &Common)> for Config {
             messaging_servers: messaging.servers,
             trusted_setup_nodes: raw.trusted_setup_nodes,
             rule_quotas,
-            transports: each("transports", &raw.transports, str::parse)?,
+            transports: each("transports", &raw.transports, |text| Wanted::parse(text, &petnames))?,
             transit: raw.transit,
             forwarding,
             traversal: raw.traversal.into(),
             state_dir: Some(common.data_dir.clone()),
-            petnames: each("petnames", &raw.petnames, petname)?.into_iter().collect(),
+            petnames,
             socket,
             drain: common.drain_timeout,
         })
@@ -198,16 +199,24 @@ fn wrong(key: &str, why: impl std::fmt::Display) -> Problem {
     Problem::new(Code::Config, format!("cannot use `{key}`"), why)
 }
 
-fn each<T>(key: &str, texts: &[String], read: fn(&str) -> Result<T, String>) -> Result<Vec<T>, Problem> {
+fn each<T>(key: &str, texts: &[String], read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, Problem> {
     texts.iter().map(|text| read(text).map_err(|why| wrong(key, why))).collect()
+}
+
+/// What a petname looks like, for people.
+pub const PETNAME_FORM: &str = "1 to 32 characters of a-z, 0-9 and '-'";
+
+/// Whether the text can be a petname: [`PETNAME_FORM`].
+#[must_use]
+pub fn is_petname(name: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=32).contains(&name.len()) && name.bytes().all(letter)
 }
 
 fn petname(text: &str) -> Result<(String, PublicKey), String> {
     let (name, key) = text.split_once('=').ok_or_else(|| format!("'{text}' is not NAME=KEY"))?;
-    let valid = (1..=32).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if !valid {
-        return Err(format!("'{name}': a petname is 1 to 32 characters of a-z, 0-9 and '-'"));
+    if !is_petname(name) {
+        return Err(format!("'{name}': a petname is {PETNAME_FORM}"));
     }
     Ok((name.to_owned(), key.parse().map_err(|error| format!("'{key}': {error}"))?))
 }
@@ -229,10 +238,27 @@ mod tests {
     }
 
     #[test]
+    fn the_peer_of_a_transport_may_be_a_petname_and_its_place_a_name() {
+        let key = SecretKey::from_seed([1; 32]).public();
+        let named = format!("bob={key}");
+        let flags =
+            [("petnames", named.as_str()), ("transports", "tcp:bob@bob.example.org:9070,messaging:bob")];
+        let loader = flags.iter().fold(Loader::new("node"), |loader, (key, value)| loader.flag(*key, *value));
+        let loaded = loader.load::<RawConfig>().unwrap();
+        let transports = Config::try_from((loaded.config, &loaded.common)).unwrap().transports;
+        let seen = transports.iter().map(|wanted| {
+            (wanted.kind.as_str(), wanted.peer, wanted.address.as_ref().map(ToString::to_string))
+        });
+        let place = Some("bob.example.org:9070".to_owned());
+        assert_eq!(seen.collect::<Vec<_>>(), [("tcp", key, place), ("messaging", key, None)]);
+    }
+
+    #[test]
     fn wrong_values_name_their_setting() {
         for (key, value) in [
             ("transports", "tcp"),
             ("transports", "tcp:nobody"),
+            ("transports", "tcp:a7ulf3g6rjxj4tfw77pcjv5463dmxb67zl2ajfaut6aciehfyseq@everywhere"),
             ("messaging_servers", "127.0.0.1:9094"),
             ("petnames", "Bob=x"),
             ("forwarding.memory_mib", "7"),

@@ -35,8 +35,8 @@ mod volume;
 
 pub use byway_base::DatagramError;
 pub use config::{
-    Config, ForwardingLimits, KeySource, RawConfig, RawForwarding, RawTraversal, ServiceAddress,
-    TraversalConfig, Wanted,
+    Config, ForwardingLimits, KeySource, PETNAME_FORM, RawConfig, RawForwarding, RawTraversal,
+    ServiceAddress, TraversalConfig, Wanted, is_petname,
 };
 pub use datagrams::Datagrams;
 pub use dialer::{HopInfo, PathChoice, RouteInfo};

@@ -131,7 +131,11 @@ impl Member {
         // What is measured is the transports that the plan names.
         config.traversal.enabled = false;
         for (kind, peer, address) in plan.dial {
-            config.transports.push(Wanted { kind: TransportType::new(&kind)?, peer, address });
+            config.transports.push(Wanted {
+                kind: TransportType::new(&kind)?,
+                peer,
+                address: address.map(Into::into),
+            });
         }
         let node = Node::start(config).await?;
         tokio::spawn(read(node.listen(READER)?));

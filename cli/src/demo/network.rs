@@ -41,8 +41,8 @@ pub struct Network {
 }
 
 impl Network {
-    /// Starts services and nodes in a directory; returns once every transport is up and the route finder knows it.
-    /// Says what it does through `progress`.
+    /// Starts services and nodes in a directory; returns once every transport is up, the route finder knows it, and the
+    /// setup node can be asked. Says what it does through `progress`.
     ///
     /// # Errors
     /// What did not come up within `within`.
@@ -68,6 +68,8 @@ impl Network {
         network.transports_up(deadline).await?;
         progress("waiting for the route finder to know them");
         network.path_known(deadline).await?;
+        // Nodes find the setup node by its contact record.
+        network.services.setup_node.ready(deadline.saturating_duration_since(Instant::now())).await?;
         Ok(network)
     }
 
@@ -91,7 +93,7 @@ impl Network {
 
     fn wanted(&self, kind: &str, to: &str) -> Wanted {
         let address = self.nodes.get(to).and_then(Node::listen_address).filter(|_| kind == "tcp");
-        Wanted { kind: transport_type(kind), peer: self.keys[to], address }
+        Wanted { kind: transport_type(kind), peer: self.keys[to], address: address.map(Into::into) }
     }
 
     async fn transports_up(&self, deadline: Instant) -> Result<(), Problem> {

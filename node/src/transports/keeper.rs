@@ -1,15 +1,15 @@
 //! Keeps wanted transports up: opened at start, redialled with jittered backoff.
 
-use std::{net::SocketAddr, str::FromStr};
+use std::collections::BTreeMap;
 
-use byway_base::{PublicKey, TransportId, TransportType};
-use byway_net::Backoff;
+use byway_base::{Code, Problem, PublicKey, TransportId, TransportType};
+use byway_net::{Backoff, HostPort, NotHostPort};
 use byway_wire::Candidate;
 use tracing::warn;
 
 use super::{Transports, Ways};
 
-/// A transport that the node should have: `TYPE:KEY`, or `TYPE:KEY@IP:PORT` where the address is known.
+/// A transport that the node should have: `TYPE:PEER`, or `TYPE:PEER@HOST:PORT` where it is known where the peer is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Wanted {
     /// The type.
@@ -17,25 +17,38 @@ pub struct Wanted {
     /// The other edge.
     pub peer: PublicKey,
     /// Where it is; from its contact record if absent.
-    pub address: Option<SocketAddr>,
+    pub address: Option<HostPort>,
 }
 
-impl FromStr for Wanted {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let form = || format!("'{text}' is not TYPE:KEY or TYPE:KEY@IP:PORT");
+impl Wanted {
+    /// Reads what a person wrote; the peer is a key or one of `petnames`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn parse(text: &str, petnames: &BTreeMap<String, PublicKey>) -> Result<Self, String> {
+        let form = || format!("'{text}' is not TYPE:PEER or TYPE:PEER@HOST:PORT");
         let (kind, rest) = text.split_once(':').ok_or_else(form)?;
         let (peer, address) = match rest.split_once('@') {
             Some((peer, address)) => (peer, Some(address)),
             None => (rest, None),
         };
-        let address = address.map(|a| a.parse().map_err(|_| format!("'{a}' is not IP:PORT"))).transpose()?;
-        Ok(Self {
-            kind: kind.parse().map_err(|error| format!("'{kind}': {error}"))?,
-            peer: peer.parse().map_err(|error| format!("'{peer}': {error}"))?,
-            address,
-        })
+        let peer = match petnames.get(peer) {
+            Some(key) => *key,
+            None => peer.parse().map_err(|error| format!("'{peer}' is no petname and no key: {error}"))?,
+        };
+        let address = address.map(str::parse).transpose().map_err(|error: NotHostPort| error.to_string())?;
+        Ok(Self { kind: kind.parse().map_err(|error| format!("'{kind}': {error}"))?, peer, address })
+    }
+
+    /// Where the peer is, as far as that is known beforehand.
+    async fn candidates(&self) -> Result<Vec<Candidate>, Problem> {
+        let Some(place) = &self.address else { return Ok(Vec::new()) };
+        let addresses = place.resolve().await.map_err(|error| {
+            Problem::new(Code::PeerUnreachable, format!("cannot find {place}"), error)
+                .with_hint("correct the name in `transports`, or give an address")
+        })?;
+        let candidate = |address| Candidate { kind: self.kind.clone(), address };
+        Ok(addresses.into_iter().map(candidate).collect())
     }
 }
 
@@ -48,12 +61,6 @@ pub(crate) struct Down {
     pub(crate) peer: PublicKey,
     /// What the last attempt came to; none before it has ended.
     pub(crate) why: Option<String>,
-}
-
-impl Wanted {
-    fn candidates(&self) -> Vec<Candidate> {
-        self.address.iter().map(|address| Candidate { kind: self.kind.clone(), address: *address }).collect()
-    }
 }
 
 impl Transports {
@@ -82,8 +89,11 @@ impl Transports {
                 continue;
             }
             self.inner.down.lock().insert(id, down.clone());
-            let known = wanted.candidates();
-            if let Err(problem) = self.open_by(&wanted.kind, wanted.peer, &known, Ways::Patient).await {
+            let opened = match wanted.candidates().await {
+                Ok(known) => self.open_by(&wanted.kind, wanted.peer, &known, Ways::Patient).await,
+                Err(problem) => Err(problem),
+            };
+            if let Err(problem) = opened {
                 if down.why.as_ref() != Some(&problem.why) && !self.inner.stop.is_cancelled() {
                     warn!(peer = %wanted.peer.short(), kind = %wanted.kind, why = %problem, "transport is wanted, not up");
                 }

@@ -7,6 +7,7 @@
 
 pub mod backoff;
 mod handshakes;
+mod host_port;
 pub mod identity;
 mod pipe;
 pub mod quic;
@@ -15,5 +16,6 @@ pub mod virtual_path;
 
 pub use backoff::Backoff;
 pub use handshakes::{HandshakeLimits, source_network};
+pub use host_port::{HostPort, NotHostPort};
 pub use identity::{Expect, Identity, IdentityError, peer_key, quinn_peer_key};
 pub use pipe::{Pipe, TlsPipe};

@@ -110,8 +110,11 @@ impl Services {
 async fn nodes_build_routes_though_they_know_no_address_of_any_service() {
     let mut services = Services::start().await;
     let far = node(2, &services, Vec::new()).await;
-    let wanted =
-        Wanted { kind: TransportType::new("tcp").unwrap(), peer: far.key(), address: far.listen_address() };
+    let wanted = Wanted {
+        kind: TransportType::new("tcp").unwrap(),
+        peer: far.key(),
+        address: far.listen_address().map(Into::into),
+    };
     let near = node(1, &services, vec![wanted]).await;
     let dialled = async || near.ping(far.key(), PathChoice::by_policy(&Policy::default()), 1).await;
     until("an answer over the overlay", PATIENCE, dialled).await;

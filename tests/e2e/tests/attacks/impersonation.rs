@@ -130,7 +130,7 @@ async fn an_address_that_answers_with_another_key_becomes_no_transport() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut config = plane.node_config(1, &[]);
     let address = Some(listener.local_addr().unwrap());
-    config.transports = vec![Wanted { kind: tcp_type(), peer: key(2), address }];
+    config.transports = vec![Wanted { kind: tcp_type(), peer: key(2), address: address.map(Into::into) }];
     let node = Node::start(config).await.unwrap();
     let acceptor = TlsAcceptor::from(Identity::new(secret(66)).server_config(&[ALPN]));
     for _attempt in 0..2 {

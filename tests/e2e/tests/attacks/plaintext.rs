@@ -243,7 +243,7 @@ async fn whoever_taps_the_wire_sees_neither_what_is_said_nor_who_says_it() {
     echo(&destination);
     let (address, seen) = tap(destination.listen_address().unwrap()).await;
     let mut config = plane.node_config(1, &[setup_node.key]);
-    config.transports = vec![Wanted { kind: tcp_type(), peer: key(2), address: Some(address) }];
+    config.transports = vec![Wanted { kind: tcp_type(), peer: key(2), address: Some(address.into()) }];
     let source = Node::start(config).await.unwrap();
     plane.path_known(&source, key(2)).await;
     let mut stream = dial_echo(&source, &destination, PathChoice::default()).await;

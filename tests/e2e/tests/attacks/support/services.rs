@@ -177,7 +177,7 @@ impl Plane {
 
 /// The wish for a `tcp` transport to a node that accepts.
 pub(crate) fn tcp_to(node: &Node) -> Wanted {
-    Wanted { kind: tcp(), peer: node.key(), address: node.listen_address() }
+    Wanted { kind: tcp(), peer: node.key(), address: node.listen_address().map(Into::into) }
 }
 
 pub(crate) fn tcp() -> TransportType {
