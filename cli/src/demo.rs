@@ -43,11 +43,18 @@ pub struct DemoArgs {
     /// Address of the SOCKS5 proxy; a free port by default.
     #[arg(long, default_value = "127.0.0.1:0")]
     pub socks: SocketAddr,
+    /// Serve nothing but bob's web page, on this address: for a node of another network to expose.
+    #[arg(long, value_name = "IP:PORT", conflicts_with_all = ["check", "socks"])]
+    pub site: Option<SocketAddr>,
 }
 
 /// Runs the demonstration until the user quits, or the check until it is done.
 pub async fn run(arguments: DemoArgs, out: Output) -> ExitCode {
-    match demonstrate(&arguments, out).await {
+    let ended = match arguments.site {
+        Some(listen) => site::serve_locally(listen).await.map(|never| match never {}),
+        None => demonstrate(&arguments, out).await,
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => fail(&problem, problem_format(out.format)),
     }

@@ -1,25 +1,19 @@
-//! `byway network`: what the services of a network need before their first start, and what its nodes need to know.
+//! `byway network`: what the services and nodes of a network need before their first start.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+mod init;
+mod nodes;
+
+use std::{fs, path::Path, process::ExitCode};
 
 use byway_base::{Code, Problem, PublicKey};
 use byway_service_kit::{key_file, replace_file};
 use clap::{Args, Subcommand};
-use data_encoding::BASE32_NOPAD;
 use serde::Serialize;
 
 use crate::{
     output::{Output, Paint, Table},
-    services,
     stop::Stop,
 };
-
-/// Random bytes of a database's password.
-const PASSWORD_BYTES: usize = 20;
 
 /// What to do with a network.
 #[derive(Debug, Args)]
@@ -32,143 +26,48 @@ pub struct NetworkArgs {
 enum Action {
     /// Makes the keys of a network's services, and the settings that its nodes share. Leaves keys that exist as they
     /// are.
-    Init(InitArgs),
+    Init(init::InitArgs),
+    /// Makes the keys of nodes, and settings in which these know each other by name. Leaves keys that exist as they are.
+    Nodes(nodes::NodesArgs),
 }
 
-#[derive(Debug, Args)]
-struct InitArgs {
-    /// Gets a directory with a key for each service, and `public/node.toml` for the nodes.
-    directory: PathBuf,
-    /// A service, or one of several of a kind: `messaging-server-1`. May be repeated.
-    #[arg(long = "service", value_name = "NAME", default_values_t = default_services())]
-    services: Vec<String>,
-    /// Transport discovery's base URL, for the nodes.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9091")]
-    transport_discovery: String,
-    /// The route finder's base URL, for the nodes.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9092")]
-    route_finder: String,
-    /// Messaging discovery's base URL, for the nodes.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9093")]
-    messaging_discovery: String,
-    /// Host and name of a PostgreSQL database: a password for it is made, as `database/password`, and `database/url`
-    /// for the discoveries.
-    #[arg(long, value_name = "HOST/NAME")]
-    database: Option<String>,
-}
-
-fn default_services() -> Vec<String> {
-    let control_plane = services::NAMES.iter().filter(|name| **name != "node");
-    control_plane.map(|name| (*name).to_owned()).collect()
-}
-
-/// A service whose key is there.
+/// Who has a key now.
 #[derive(Debug, Serialize)]
 struct Initialised {
-    service: String,
+    name: String,
     key: PublicKey,
-    file: PathBuf,
+    file: std::path::PathBuf,
+}
+
+impl Initialised {
+    /// Makes the key of `name` in its directory, for a program that calls itself `program`, unless there is one.
+    fn make(directory: &Path, name: &str, program: &str) -> Result<Self, Problem> {
+        let file = directory.join(name).join(format!("{program}.key"));
+        let key = key_file::load_or_create(&file)?.public();
+        Ok(Self { name: name.to_owned(), key, file })
+    }
 }
 
 pub(crate) fn run(args: NetworkArgs, out: Output) -> Result<ExitCode, Stop> {
-    let Action::Init(args) = args.action;
-    let made = args.services.iter().map(|name| initialise(&args.directory, name));
-    let made = made.collect::<Result<Vec<_>, _>>()?;
-    if let Some(database) = &args.database {
-        write_database(&args.directory.join("database"), database)?;
-    }
-    write(&args.directory.join("public"), "node.toml", &node_settings(&args, &made)?)?;
-    out.list(&made, |paint| describe(&made, &args.directory, paint))?;
+    let (made, settings) = match args.action {
+        Action::Init(args) => init::run(&args)?,
+        Action::Nodes(args) => nodes::run(&args)?,
+    };
+    out.list(&made, |paint| describe(&made, &settings, paint))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes the key of a service, unless there is one.
-fn initialise(directory: &Path, name: &str) -> Result<Initialised, Problem> {
-    let file = directory.join(name).join(format!("{}.key", kind(name)?));
-    let key = key_file::load_or_create(&file)?.public();
-    Ok(Initialised { service: name.to_owned(), key, file })
-}
-
-/// The service that `name` is one of: the name itself, or without a number behind it.
-fn kind(name: &str) -> Result<&str, Problem> {
-    let numbered = name.rsplit_once('-').filter(|(_, number)| number.parse::<u16>().is_ok());
-    let kind = numbered.map_or(name, |(kind, _)| kind);
-    if services::NAMES.contains(&kind) { Ok(kind) } else { Err(services::unknown(name)) }
-}
-
-fn node_settings(args: &InitArgs, made: &[Initialised]) -> Result<String, Problem> {
-    let of_kind = |wanted: &'static str| {
-        made.iter().filter(move |one| kind(&one.service).is_ok_and(|kind| kind == wanted)).map(|one| one.key)
-    };
-    let pinned = |kind: &'static str, url: &str| match of_kind(kind).next() {
-        Some(key) => format!("{key}@{url}"),
-        None => url.to_owned(),
-    };
-    let settings = NodeSettings {
-        transport_discovery: pinned("transport-discovery", &args.transport_discovery),
-        route_finder: pinned("route-finder", &args.route_finder),
-        messaging_discovery: [args.messaging_discovery.clone()],
-        trusted_setup_nodes: of_kind("setup-node").collect(),
-    };
-    let text = toml::to_string(&settings)
-        .map_err(|error| Problem::new(Code::Internal, "cannot write the nodes' settings", error))?;
-    Ok(format!("# What every node of this network is told. Written by `byway network init`.\n{text}"))
-}
-
-/// The shared part of a node's settings file.
-#[derive(Debug, Serialize)]
-struct NodeSettings {
-    transport_discovery: String,
-    route_finder: String,
-    messaging_discovery: [String; 1],
-    trusted_setup_nodes: Vec<PublicKey>,
-}
-
-/// A password, unless there is one, and the URL with it. Readable to every user who reaches the directory: the
-/// database runs as another than the discoveries.
-fn write_database(directory: &Path, database: &str) -> Result<(), Problem> {
-    let (host, name) =
-        database.split_once('/').filter(|(host, name)| !host.is_empty() && !name.is_empty()).ok_or_else(
-            || Problem::new(Code::Usage, "cannot use --database", format!("'{database}' is not HOST/NAME")),
-        )?;
-    let file = directory.join("password");
-    let password = match fs::read_to_string(&file) {
-        Ok(password) => password.trim().to_owned(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let password = BASE32_NOPAD.encode(&rand::random::<[u8; PASSWORD_BYTES]>()).to_ascii_lowercase();
-            write(directory, "password", &password)?;
-            password
-        }
-        Err(error) => {
-            return Err(Problem::new(Code::File, format!("cannot read {}", file.display()), error));
-        }
-    };
-    write(directory, "url", &format!("postgres://byway:{password}@{host}/{name}"))
-}
-
+/// Writes a file that everybody who reaches its directory may read.
 fn write(directory: &Path, name: &str, text: &str) -> Result<(), Problem> {
     let file = directory.join(name);
     let written = fs::create_dir_all(directory).and_then(|()| replace_file(&file, text.as_bytes(), 0o444));
     written.map_err(|error| Problem::new(Code::File, format!("cannot write {}", file.display()), error))
 }
 
-fn describe(made: &[Initialised], directory: &Path, paint: Paint) -> String {
-    let mut table = Table::new(["SERVICE", "KEY"]);
+fn describe(made: &[Initialised], settings: &Path, paint: Paint) -> String {
+    let mut table = Table::new(["NAME", "KEY"]);
     for one in made {
-        table.row([one.service.clone(), one.key.to_string()]);
+        table.row([one.name.clone(), one.key.to_string()]);
     }
-    let file = directory.join("public").join("node.toml");
-    format!("{}nodes start with --config {}\n", table.render(paint), file.display())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn services_of_a_kind_are_told_apart_by_a_number() {
-        assert_eq!(kind("messaging-server-2").unwrap(), "messaging-server");
-        assert_eq!(kind("setup-node").unwrap(), "setup-node");
-        assert_eq!(kind("messaging-server-two").unwrap_err().code, Code::Usage);
-    }
+    format!("{}nodes start with --config {}\n", table.render(paint), settings.display())
 }

@@ -1,5 +1,7 @@
 //! The web site that bob serves on the overlay: a page, and as many bytes as one asks for.
 
+use std::{convert::Infallible, net::SocketAddr};
+
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -14,8 +16,13 @@ use futures_util::stream;
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use sha2::{Digest, Sha256};
-use tokio::task::JoinSet;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    task::JoinSet,
+};
 use tracing::debug;
+
+use crate::relay;
 
 /// Where the site listens.
 pub(super) const PORT: Port = Port(80);
@@ -37,20 +44,35 @@ pub(super) fn serve(node: &Node) -> Result<(), Problem> {
 }
 
 async fn accept(mut listener: Listener) {
-    let router = Router::new().route("/", get(page)).route("/bytes/{count}", get(bytes));
+    let router = router();
     let mut connections = JoinSet::new();
     while let Some(incoming) = listener.accept().await {
         if connections.len() >= CONNECTIONS {
             connections.join_next().await;
         }
         while connections.try_join_next().is_some() {}
-        let service = TowerToHyperService::new(router.clone());
-        connections.spawn(async move {
-            let served = http1::Builder::new().serve_connection(TokioIo::new(incoming.stream), service).await;
-            if let Err(error) = served {
-                debug!(%error, "a visitor left");
-            }
-        });
+        connections.spawn(visit(router.clone(), incoming.stream));
+    }
+}
+
+/// Serves the site on a local address, for a node that exposes it, until it is dropped.
+///
+/// # Errors
+/// If the address cannot be listened on.
+pub(super) async fn serve_locally(listen: SocketAddr) -> Result<Infallible, Problem> {
+    let (listener, _) = relay::bind(listen).await?;
+    let router = router();
+    relay::serve_each(listener, |visitor, _| visit(router.clone(), visitor)).await
+}
+
+fn router() -> Router {
+    Router::new().route("/", get(page)).route("/bytes/{count}", get(bytes))
+}
+
+async fn visit(router: Router, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    let service = TowerToHyperService::new(router);
+    if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
+        debug!(%error, "a visitor left");
     }
 }
 
@@ -68,7 +90,7 @@ async fn bytes(Path(count): Path<u64>) -> Response {
     let chunks = stream::unfold((Content::new(), count), |(mut content, left)| async move {
         let chunk = content.next((left > 0).then_some(left)?);
         let left = left - chunk.len() as u64;
-        Some((Ok::<_, std::convert::Infallible>(chunk), (content, left)))
+        Some((Ok::<_, Infallible>(chunk), (content, left)))
     });
     ([(header::CONTENT_LENGTH, count.to_string())], Body::from_stream(chunks)).into_response()
 }

@@ -20,7 +20,7 @@ fn a_network_is_prepared_once_and_its_nodes_are_told_whom_to_trust() {
     let net = home.path().join("net");
     let key_of = |service: &str| {
         let items = first["items"].as_array().unwrap();
-        let item = items.iter().find(|item| item["service"] == service).unwrap();
+        let item = items.iter().find(|item| item["name"] == service).unwrap();
         assert_eq!(
             fs::metadata(home.path().join(item["file"].as_str().unwrap())).unwrap().permissions().mode()
                 & 0o777,
@@ -37,6 +37,26 @@ fn a_network_is_prepared_once_and_its_nodes_are_told_whom_to_trust() {
 
     let check = run(home.path(), &["config", "check", "--config", "net/public/node.toml"]);
     assert_eq!(check.code, Some(0), "{}", check.stderr);
+}
+
+#[test]
+fn nodes_of_a_network_know_each_other_by_name() {
+    let home = tempdir().unwrap();
+    let nodes = ["network", "nodes", "net", "alice", "bob", "--output", "json"];
+    run(home.path(), &nodes).assert_problem("BW-FILE", 3).assert_says("byway network init");
+    assert_eq!(run(home.path(), &["network", "init", "net"]).code, Some(0));
+    let made = run(home.path(), &nodes);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let settings = fs::read_to_string(home.path().join("net/nodes/node.toml")).unwrap();
+    for (item, name) in made.json()["items"].as_array().unwrap().iter().zip(["alice", "bob"]) {
+        assert!(home.path().join(item["file"].as_str().unwrap()).is_file());
+        let petname = format!("{name}={}", item["key"].as_str().unwrap());
+        assert!(settings.contains(&petname) && settings.contains("trusted_setup_nodes"), "{settings}");
+    }
+    let told = ["config", "check", "--config", "net/nodes/node.toml", "--set", "transports=tcp:bob@bob:9070"];
+    let check = run(home.path(), &told);
+    assert_eq!(check.code, Some(0), "{}", check.stderr);
+    run(home.path(), &["network", "nodes", "net", "Bob"]).assert_problem("BW-USAGE", 2);
 }
 
 #[test]
