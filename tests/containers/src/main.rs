@@ -34,8 +34,10 @@ fn main() -> ExitCode {
         // What this program is inside of containers: an app that sends, and one that receives.
         ["serve", listen] => bytes::serve(listen),
         ["fetch", from, count, rate] => bytes::fetch(from, count, rate),
-        [] => all_steps(),
-        _ => Err(Failure::new("read the arguments", "there are none: run it without")),
+        [] => all_steps(true),
+        // With the image `byway:local` as it is.
+        ["--no-build"] => all_steps(false),
+        _ => Err(Failure::new("read the arguments", "they are none, or --no-build")),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -46,7 +48,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn all_steps() -> Result<(), Failure> {
+fn all_steps(build: bool) -> Result<(), Failure> {
     let engine = match Engine::find() {
         Ok(engine) => engine,
         Err(why) if env::var(REQUIRE).as_deref() != Ok("1") => {
@@ -56,8 +58,8 @@ fn all_steps() -> Result<(), Failure> {
         Err(why) => return Err(why),
     };
     let settings = step("base images are made of Debian's packages", || bases::make(&cache()))?;
-    let network = Network::new(engine, Settings::new(settings)?);
-    let outcome = run(&network);
+    let network = Network::new(engine, Settings::new(&settings)?);
+    let outcome = run(&network, build);
     if outcome.is_err() {
         say(&network.logs());
     }
@@ -65,7 +67,10 @@ fn all_steps() -> Result<(), Failure> {
     outcome
 }
 
-fn run(network: &Network) -> Result<(), Failure> {
+fn run(network: &Network, build: bool) -> Result<(), Failure> {
+    if build {
+        step("the image is built from the shipped file", || network.build())?;
+    }
     for (sentence, act) in STEPS {
         step(sentence, || act(network))?;
     }

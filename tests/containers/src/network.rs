@@ -2,6 +2,7 @@
 
 use std::{
     env, fs,
+    net::{SocketAddr, TcpListener},
     path::PathBuf,
     process::{self, Command},
     time::Duration,
@@ -23,6 +24,8 @@ pub(crate) const SERVICES: [&str; 7] = [
     "route-finder",
     "setup-node",
 ];
+/// What the compose file starts only when it is asked to.
+const PROFILES: [&str; 1] = ["demo"];
 /// Time for compiling the program within the image, on a slow machine.
 const BUILD: Duration = Duration::from_secs(60 * 60);
 /// Time for starting or stopping everything.
@@ -36,18 +39,22 @@ const HELPER_IMAGE: &str = "byway-stand-in/debian:local";
 #[derive(Debug)]
 pub(crate) struct Settings {
     environment: PathBuf,
+    proxy: SocketAddr,
 }
 
 impl Settings {
-    /// Writes the lines where the compose tool reads them.
+    /// Writes the lines where the compose tool reads them, with a free port for the demonstration's proxy.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub(crate) fn new(lines: String) -> Result<Self, Failure> {
+    pub(crate) fn new(lines: &str) -> Result<Self, Failure> {
         let environment = env::temp_dir().join(format!("byway-containers-{}.env", process::id()));
-        let written = fs::write(&environment, lines);
-        written.map_err(|error| Failure::new(format_args!("write {}", environment.display()), error))?;
-        Ok(Self { environment })
+        let failed = |error| Failure::new(format_args!("write {}", environment.display()), error);
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let proxy = free.map_err(failed)?;
+        let lines = format!("{lines}\nBYWAY_DEMO_PROXY_PORT={}\n", proxy.port());
+        fs::write(&environment, lines).map_err(failed)?;
+        Ok(Self { environment, proxy })
     }
 }
 
@@ -92,8 +99,30 @@ impl Network {
         self.compose(&["up", "--detach", "--no-build"], UP).map(drop)
     }
 
+    /// Starts what belongs to a profile of the compose file, beside what runs; `image` is one that it builds.
+    pub(crate) fn up_profile(&self, profile: &str, image: Option<&str>) -> Result<(), Failure> {
+        if let Some(service) = image {
+            self.compose(&["--profile", profile, "build", service], BUILD)?;
+        }
+        self.compose(&["--profile", profile, "up", "--detach", "--no-build"], UP).map(drop)
+    }
+
+    /// Runs a command in a service's container.
+    pub(crate) fn exec(&self, service: &str, words: &[&str]) -> Result<String, Failure> {
+        self.docker(&[&["exec", &self.container(service)?], words].concat())
+    }
+
+    /// Where the demonstration's proxy is.
+    pub(crate) fn proxy(&self) -> SocketAddr {
+        self.settings.proxy
+    }
+
     pub(crate) fn kill(&self, service: &str) -> Result<(), Failure> {
         self.compose(&["kill", service], UP).map(drop)
+    }
+
+    pub(crate) fn stop(&self, service: &str) -> Result<(), Failure> {
+        self.compose(&["stop", service], UP).map(drop)
     }
 
     pub(crate) fn start(&self, service: &str) -> Result<(), Failure> {
@@ -186,7 +215,9 @@ impl Network {
         for container in self.labelled("ps", &["--all"])? {
             self.docker(&["rm", "--force", "--volumes", &container])?;
         }
-        self.compose(&["down", "--volumes", "--timeout", "30"], UP)?;
+        let profiles = PROFILES.iter().flat_map(|profile| ["--profile", profile]);
+        let down = ["down", "--volumes", "--remove-orphans", "--timeout", "30"];
+        self.compose(&profiles.chain(down).collect::<Vec<_>>(), UP)?;
         for network in self.labelled("network ls", &[])? {
             self.docker(&["network", "rm", &network])?;
         }

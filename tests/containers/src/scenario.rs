@@ -1,5 +1,8 @@
 //! What happens to the network, in order. Each step finds what the ones before it left.
 
+mod database;
+mod demo;
+
 use std::{sync::OnceLock, thread, time::Duration};
 
 use crate::{
@@ -13,7 +16,6 @@ pub(crate) type Step = (&'static str, fn(&Network) -> Result<(), Failure>);
 
 /// The steps.
 pub(crate) const STEPS: &[Step] = &[
-    ("the image is built from the shipped file", Network::build),
     ("the compose file brings every service up, healthy, with nothing edited", bring_up),
     ("the image is small and its program runs as nobody in particular", look_at_image),
     ("nodes on separate networks join", join),
@@ -21,6 +23,8 @@ pub(crate) const STEPS: &[Step] = &[
     ("each service is killed in turn, no transfer fails, and it comes back", kill_each),
     ("every service is restarted in turn, and no transfer fails", restart_each),
     ("a network is cut and healed under a transfer", cut_and_heal),
+    ("the database is backed up, lost and restored", database::back_up_and_restore),
+    ("the profile `demo` carries a download from one home to another while a hop is killed", demo::homes),
 ];
 
 /// Compressed bytes that the image may have.
