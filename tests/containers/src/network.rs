@@ -199,7 +199,8 @@ impl Network {
         let services =
             self.compose(&["logs", "--tail", "30"], UP).unwrap_or_else(|failure| failure.to_string());
         let others = self.labelled("ps", &["--all"]).unwrap_or_default();
-        let logs = others.iter().map(|id| self.docker(&["logs", "--tail", "30", id]).unwrap_or_default());
+        let log = |id: &String| self.shell(&format!("docker logs --tail 30 {id} 2>&1")).unwrap_or_default();
+        let logs = others.iter().map(log);
         format!("{services}{}", logs.collect::<String>())
     }
 

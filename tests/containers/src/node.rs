@@ -40,7 +40,17 @@ impl Node {
         let (services, public) =
             (network.named("network"), format!("{}:/network/public:ro", network.named("public")));
         let mut words = vec!["create", "--name", &container, "--label", &label, "--network", &services];
-        words.extend(["--volume", &public, "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"]);
+        words.extend([
+            "--volume",
+            &public,
+            "--volume",
+            "/var/lib/byway",
+            "--read-only",
+            "--tmpfs",
+            "/tmp",
+            "--cap-drop",
+            "ALL",
+        ]);
         words.extend(["--security-opt", "no-new-privileges:true", "--init", "byway:local"]);
         words.extend(["up", "--config", "/network/public/node.toml", "--set", "listen=0.0.0.0:9070"]);
         words.extend(settings.iter().flat_map(|setting| ["--set", setting]));

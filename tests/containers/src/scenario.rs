@@ -97,7 +97,7 @@ fn carry(network: &Network) -> Result<(), Failure> {
     until("a first transfer", SOON, || fetch(network, ("1000000", "1000000000")))?;
     fetch(network, ("50000000", "1000000000"))?;
     let routes = alice.json(network, &["routes"])?;
-    let hops = routes["items"][0]["routes"][0]["hops"].as_array().map_or(0, Vec::len);
+    let hops = routes["sessions"][0]["routes"][0]["hops"].as_array().map_or(0, Vec::len);
     if hops == 3 { Ok(()) } else { Err(Failure::new("see three hops", routes)) }
 }
 
