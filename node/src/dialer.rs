@@ -21,15 +21,8 @@ use tokio::{sync::Mutex as AsyncMutex, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    datagrams::Datagrams,
-    dataplane::Dataplane,
-    events::Events,
-    groups::Groups,
-    paths::Paths,
-    session::Session,
-    setup::{Obedience, SetupNodes},
-    stream::OverlayStream,
-    transports::Transports,
+    datagrams::Datagrams, dataplane::Dataplane, events::Events, groups::Groups, paths::Paths,
+    session::Session, setup::SetupNodes, stream::OverlayStream, transports::Transports,
 };
 
 pub(crate) use better::is_relayed;
@@ -111,7 +104,6 @@ pub(crate) struct Parts {
     pub(crate) groups: Groups,
     pub(crate) paths: Paths,
     pub(crate) setup_nodes: SetupNodes,
-    pub(crate) obedience: Arc<Obedience>,
     pub(crate) events: Events,
     pub(crate) stop: CancellationToken,
 }

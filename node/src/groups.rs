@@ -1,6 +1,9 @@
 //! The route groups of a node, found by port, by peer and by route.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use byway_base::{OverlayAddress, Port, RouteId, limits::ROUTE_GROUPS};
 use byway_routing::{GroupRole, RouteKey};
@@ -37,8 +40,8 @@ struct Inner {
 
 #[derive(Default)]
 struct Tables {
-    /// Begun here, by the ephemeral port.
-    outbound: BTreeMap<Port, Arc<Group>>,
+    /// Ephemeral ports of groups that were begun here.
+    outbound: BTreeSet<Port>,
     /// Begun elsewhere, by the source's end and the port here.
     inbound: BTreeMap<(OverlayAddress, Port), Arc<Group>>,
     /// By their routes.
@@ -62,18 +65,13 @@ impl Groups {
         let span = u16::MAX - EPHEMERAL;
         let port = loop {
             let port = Port(EPHEMERAL + rand::random::<u16>() % span);
-            if !tables.outbound.contains_key(&port) {
+            if !tables.outbound.contains(&port) {
                 break port;
             }
         };
         let group = Group::new(self.inner.dataplane.clone(), GroupRole::Source, stripes);
-        tables.outbound.insert(port, group.clone());
+        tables.outbound.insert(port);
         Some((port, group))
-    }
-
-    /// The group that was begun here under a port.
-    pub(crate) fn outbound(&self, port: Port) -> Option<Arc<Group>> {
-        self.inner.tables.lock().outbound.get(&port).cloned()
     }
 
     /// The group that a source elsewhere began; a new one is handed to whoever accepts sessions.

@@ -4,8 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use byway_api::route_finder::FindReply;
 use byway_base::{
-    Code, OverlayAddress, Policy, Port, Problem, PublicKey, TransportId, TransportType,
-    limits::RESERVATION_LEASE,
+    Code, OverlayAddress, Policy, Port, Problem, PublicKey, TransportId, TransportType, limits::ROUTE_LEASE,
 };
 use byway_clock::unix_now;
 use byway_http::client::Client;
@@ -133,8 +132,12 @@ impl Node {
             transports: transports.clone(),
             groups: groups.clone(),
             paths: Paths::new(key, finder.clone()),
-            setup_nodes: SetupNodes::new(messaging.clone(), config.trusted_setup_nodes.clone()),
-            obedience: obedience.clone(),
+            setup_nodes: SetupNodes::new(
+                messaging.clone(),
+                secret.clone(),
+                obedience.clone(),
+                &config.trusted_setup_nodes,
+            ),
             events: events.clone(),
             stop: stop.clone(),
         });
@@ -546,7 +549,7 @@ async fn keep_time(dataplane: Arc<Dataplane>, obedience: Arc<Obedience>) {
     const SHORTEST: Duration = Duration::from_millis(10);
     loop {
         let forwarding = dataplane.handle_timeout();
-        let leases = obedience.handle_timeout().unwrap_or(RESERVATION_LEASE);
+        let leases = obedience.handle_timeout().unwrap_or(ROUTE_LEASE);
         sleep(SHORTEST).await;
         let rest = forwarding.min(leases).saturating_sub(SHORTEST);
         // Sooner, or on time: either way it is looked at again.
@@ -565,6 +568,7 @@ async fn handle_events(
 ) {
     while let Some(event) = happened.recv().await {
         match event {
+            Event::RouteUsed { key, route } => obedience.used(route, key),
             Event::RouteEnded { key, route, local, reason, distance } => {
                 obedience.removed(route);
                 if local {

@@ -1,5 +1,6 @@
 //! Routes as this node takes part in them: it asks setup nodes for its own, and obeys those that it trusts.
 
+mod health;
 mod request;
 mod serve;
 
@@ -12,14 +13,11 @@ use std::{
     time::Duration,
 };
 
-use byway_base::{Port, PublicKey, RouteId, TransportId};
+use byway_base::{Code, Port, PublicKey, RouteId, RoutingId, TransportId};
 use byway_clock::unix_now;
-use byway_routing::{RouteKey, RouteSide, RouteSpec};
-use byway_setup::{Counts, Effect, End, InstalledRoute, RuleBook, Side, Surroundings};
-use byway_wire::{
-    SignedRouteRequest,
-    setup::{Failure, NodeMessage, Reply},
-};
+use byway_routing::{InstallError, RouteKey, RouteSide, RouteSpec};
+use byway_setup::{Counts, Effect, InstalledRoute, Refusal, RuleBook, Surroundings};
+use byway_wire::setup::{Failure, NodeMessage, Reply, Side};
 use parking_lot::Mutex;
 use tracing::debug;
 
@@ -28,7 +26,7 @@ use crate::{
     transports::Transports,
 };
 
-pub(crate) use request::SetupNodes;
+pub(crate) use request::{RouteWanted, SetupNodes};
 pub(crate) use serve::serve;
 
 /// The node's obedience: its rule book, and what the book's effects act on.
@@ -39,9 +37,9 @@ pub(crate) struct Obedience {
     transports: Transports,
     groups: Groups,
     listeners: Listeners,
-    /// Routes that end here and are not confirmed yet. Their groups have them once every node of the path has its rules:
-    /// data that overtakes the rules ahead of it ends the route.
-    unconfirmed: Mutex<BTreeMap<RouteId, (Arc<Group>, RouteKey)>>,
+    /// Routes that end here and over which nothing has come yet. Their groups get them with the first packet, which
+    /// shows that every node of the path has its rules: data that overtakes the rules ahead of it ends the route.
+    unused: Mutex<BTreeMap<RouteId, Arc<Group>>>,
     /// Whether the node forwards for others at present.
     transit: AtomicBool,
 }
@@ -58,9 +56,8 @@ impl Obedience {
         let trusted: BTreeSet<_> = config.trusted_setup_nodes.iter().copied().collect();
         let book = Mutex::new(RuleBook::new(own, trusted.iter().copied(), config.rule_quotas));
         let transit = AtomicBool::new(true);
-        let unconfirmed = Mutex::default();
-        let obedience =
-            Self { book, trusted, dataplane, transports, groups, listeners, unconfirmed, transit };
+        let unused = Mutex::default();
+        let obedience = Self { book, trusted, dataplane, transports, groups, listeners, unused, transit };
         obedience.set_transit(config.transit);
         obedience
     }
@@ -95,12 +92,34 @@ impl Obedience {
         self.transit.load(Ordering::Relaxed)
     }
 
-    /// Announces a route that this node asks for, so that its rules are accepted.
-    pub(crate) fn expect(&self, request: SignedRouteRequest, first: TransportId) {
-        self.book.lock().expect(self.dataplane.now(), request, first);
+    /// Awaits a route that this node asks `setup_node` for. Answers the label under which packets are to come back.
+    pub(crate) fn ask(
+        &self,
+        setup_node: PublicKey,
+        route: RouteId,
+        first: TransportId,
+    ) -> Result<RoutingId, Failure> {
+        let mut book = self.book.lock();
+        let label = book.ask(self.dataplane.now(), setup_node, route, first, &mut self.view());
+        label.map_err(Refusal::failure)
     }
 
-    /// Withdraws what [`Self::expect`] announced, and the rules if they came.
+    /// Takes the answer of `setup_node` to what [`Self::ask`] announced, and puts the node's own rule in. The route is
+    /// for `group`.
+    pub(crate) fn established(
+        &self,
+        setup_node: PublicKey,
+        route: RouteId,
+        label_out: RoutingId,
+        group: &Arc<Group>,
+    ) -> Result<RouteKey, Failure> {
+        let mut book = self.book.lock();
+        let now = self.dataplane.now();
+        let rules = book.established(now, setup_node, route, label_out, &self.view());
+        self.install(&mut book, rules.map_err(Refusal::failure)?, Some(group.clone()))
+    }
+
+    /// Withdraws what [`Self::ask`] announced, and the rule if it came.
     pub(crate) fn abandon(&self, route: RouteId) {
         let mut book = self.book.lock();
         if let Some(effect) = book.abandon(self.dataplane.now(), route) {
@@ -109,11 +128,20 @@ impl Obedience {
         }
     }
 
+    /// The first packet came over a route that ends here: its group may use it.
+    pub(crate) fn used(&self, route: RouteId, key: RouteKey) {
+        // Rules are put in under this lock: a packet may come before the group is noted.
+        let _noted = self.book.lock();
+        if let Some(group) = self.unused.lock().remove(&route) {
+            self.groups.attach(&group, route, key, 0);
+        }
+    }
+
     /// The data half removed a route.
     pub(crate) fn removed(&self, route: RouteId) {
         let mut book = self.book.lock();
         book.removed(self.dataplane.now(), route);
-        self.unconfirmed.lock().remove(&route);
+        self.unused.lock().remove(&route);
     }
 
     /// Lets leases run out. Returns when it wants to be called again.
@@ -137,13 +165,7 @@ impl Obedience {
 
     fn apply(&self, book: &mut RuleBook, effect: Effect) -> Result<(), Failure> {
         match effect {
-            Effect::Install(rules) => self.install(book, *rules),
-            Effect::Activate { route } => {
-                if let Some((group, key)) = self.unconfirmed.lock().remove(&route) {
-                    self.groups.attach(&group, route, key, 0);
-                }
-                Ok(())
-            }
+            Effect::Install(rules) => self.install(book, *rules, None).map(drop),
             Effect::Remove { route } => {
                 self.dataplane.remove_route(&route, byway_wire::Reason::Withdrawn);
                 Ok(())
@@ -151,41 +173,45 @@ impl Obedience {
         }
     }
 
-    fn install(&self, book: &mut RuleBook, rules: InstalledRoute) -> Result<(), Failure> {
+    fn install(
+        &self,
+        book: &mut RuleBook,
+        rules: InstalledRoute,
+        own: Option<Arc<Group>>,
+    ) -> Result<RouteKey, Failure> {
         let route = rules.route;
-        let result = self.put_rules(rules);
-        result.map_err(|why| {
-            debug!(?route, why, "rules not installed");
+        self.put_rules(rules, own).inspect_err(|failure| {
+            debug!(?route, why = failure.why, "rules not installed");
             book.removed(self.dataplane.now(), route);
-            Failure { code: byway_base::Code::TransportDown, why }
         })
     }
 
-    fn put_rules(&self, rules: InstalledRoute) -> Result<(), String> {
+    /// `own` is the group of a route that begins here; that of one that ends here is found or made.
+    fn put_rules(&self, rules: InstalledRoute, own: Option<Arc<Group>>) -> Result<RouteKey, Failure> {
         let side = |side: Option<Side>| side.map(|side| self.route_side(side)).transpose();
         let spec = RouteSpec { route: rules.route, previous: side(rules.previous)?, next: side(rules.next)? };
-        let group = match &rules.end {
+        let inbound = match rules.request {
+            Some(signed) => {
+                let (from, port) = (signed.request.source, signed.request.destination.port);
+                let full = |why| Failure { code: Code::Limit, why };
+                Some(self.groups.inbound(from, port).map_err(full)?)
+            }
             None => None,
-            Some(End::Source { request }) => {
-                let port = request.request.source.port;
-                Some(self.groups.outbound(port).ok_or("the route group is gone")?)
-            }
-            Some(End::Destination { request }) => {
-                let request = &request.request;
-                Some(self.groups.inbound(request.source, request.destination.port)?)
-            }
         };
-        let wakers = group.as_ref().map(|group| group.wakers());
-        let key = self.dataplane.install(spec, wakers).map_err(|error| error.to_string())?;
-        if let (Some(group), Some(End::Destination { .. })) = (group, &rules.end) {
-            self.unconfirmed.lock().insert(rules.route, (group, key));
+        let wakers = own.as_ref().or(inbound.as_ref()).map(|group| group.wakers());
+        let key = self.dataplane.install(spec, wakers).map_err(|error| Failure {
+            code: if error == InstallError::Label { Code::Conflict } else { Code::TransportDown },
+            why: error.to_string(),
+        })?;
+        if let Some(group) = inbound {
+            self.unused.lock().insert(rules.route, group);
         }
-        Ok(())
+        Ok(key)
     }
 
-    fn route_side(&self, side: Side) -> Result<RouteSide, String> {
+    fn route_side(&self, side: Side) -> Result<RouteSide, Failure> {
         let slot = self.transports.with_table(|table| table.get(&side.transport).map(|live| live.slot));
-        let transport = slot.ok_or_else(|| format!("transport {} is down", side.transport.short()))?;
+        let transport = slot.ok_or_else(|| Refusal::TransportDown(side.transport).failure())?;
         Ok(RouteSide { transport, label_in: side.label_in, label_out: side.label_out })
     }
 }

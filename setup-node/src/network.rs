@@ -17,9 +17,9 @@ use byway_base::{
 use byway_clock::unix_now;
 use byway_messaging_client::ALPN_SETUP;
 use byway_net::{Expect, Identity, quic::QuicProfile};
-use byway_setup::{CallFailure, Effect, Quotas, RuleBook, Surroundings};
+use byway_setup::{Asked, CallFailure, Effect, Quotas, RuleBook, Surroundings};
 use byway_wire::{
-    Hop, RouteRequest, SignedRouteRequest,
+    Hop, RouteRequest,
     route_request::path_digest,
     setup::{NodeMessage, Reply},
 };
@@ -117,8 +117,8 @@ impl Network {
         self.0.nodes.lock().values().map(|(_, rules)| rules).sum()
     }
 
-    /// A request that the source awaits.
-    pub(crate) fn request(&self, route: u8) -> SignedRouteRequest {
+    /// A request that the source awaits, as it asks for it.
+    pub(crate) fn asked(&self, route: u8) -> Asked {
         let request = RouteRequest {
             route: RouteId::from_bytes([route; 16]),
             source: OverlayAddress { key: self.source(), port: Port(40_000) },
@@ -126,11 +126,29 @@ impl Network {
             path: path_digest(&self.0.hops),
             expires: unix_now().plus(ROUTE_REQUEST_TTL),
         };
-        let signed = request.sign(&self.0.secrets[0]);
+        let (now, first) = (self.0.clock.now(), self.0.hops[0].transport);
         let mut nodes = self.0.nodes.lock();
         let (book, _) = nodes.get_mut(&self.source()).expect("a node of the row");
-        book.expect(self.0.clock.now(), signed.clone(), self.0.hops[0].transport);
-        signed
+        let label_in =
+            book.ask(now, secret(200).public(), request.route, first, &mut Anything(&self.0.labels));
+        Asked {
+            caller: self.source(),
+            request: request.sign(&self.0.secrets[0]),
+            hops: self.hops(),
+            label_in: label_in.expect("a source can have a route of its own"),
+        }
+    }
+
+    /// The source installs its own rule, as the setup node's reply says.
+    pub(crate) fn tell(&self, route: u8, reply: &Reply) {
+        let Reply::Established { label_out } = *reply else { panic!("{reply:?}") };
+        let mut nodes = self.0.nodes.lock();
+        let (book, rules) = nodes.get_mut(&self.source()).expect("a node of the row");
+        let (now, id) = (self.0.clock.now(), RouteId::from_bytes([route; 16]));
+        let view = Anything(&self.0.labels);
+        let own = book.established(now, secret(200).public(), id, label_out, &view);
+        assert!(own.is_ok(), "{own:?}");
+        *rules += 1;
     }
 
     fn deliver(&self, node: PublicKey, message: NodeMessage) -> Reply {
@@ -143,7 +161,6 @@ impl Network {
             match effect {
                 Effect::Install(_) => *rules += 1,
                 Effect::Remove { .. } => *rules -= 1,
-                Effect::Activate { .. } => {}
             }
         }
         reply

@@ -2,20 +2,17 @@
 
 use std::{sync::Arc, time::Instant};
 
-use byway_base::{Code, PublicKey, RouteId};
+use byway_base::{Code, RouteId};
 use byway_clock::unix_now;
 use byway_service_kit::Check;
-use byway_setup::{Initiators, Outcome, Saga};
-use byway_wire::{
-    Hop, SignedRouteRequest,
-    setup::{Failure, Reply},
-};
+use byway_setup::{Asked, Initiators, Outcome, Saga};
+use byway_wire::setup::{Failure, Reply};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use crate::{
     NodeCaller,
-    admission::{Admission, Bounds, Permit},
+    admission::{Admission, Bounds, Full, Permit},
     clock::Clock,
     driver::drive,
     routes::{Route, Routes},
@@ -52,18 +49,13 @@ impl<C: NodeCaller> Setups<C> {
         }))
     }
 
-    /// Establishes the route that `caller`, the key that its session proved, asks for.
+    /// Establishes the route that is asked for.
     ///
     /// Cancelling gives up the answer only; the request goes on to its end, and a route that its source never heard of
     /// is never used, so that its leases end it.
-    pub(crate) async fn establish(
-        &self,
-        caller: PublicKey,
-        request: SignedRouteRequest,
-        hops: Vec<Hop>,
-    ) -> Reply {
+    pub(crate) async fn establish(&self, asked: Asked) -> Reply {
         let started = Instant::now();
-        let outcome = match self.begin(caller, request, hops, started) {
+        let outcome = match self.begin(asked, started) {
             Ok(outcome) => outcome,
             Err(failure) => {
                 let refused = Ending::Refused(failure);
@@ -109,26 +101,29 @@ impl<C: NodeCaller> Setups<C> {
         &self.0.journal
     }
 
-    fn begin(
-        &self,
-        caller: PublicKey,
-        request: SignedRouteRequest,
-        hops: Vec<Hop>,
-        started: Instant,
-    ) -> Result<oneshot::Receiver<Ending>, Failure> {
+    /// Refuses if the service is about to stop.
+    pub(crate) fn takes_requests(&self) -> Result<(), Failure> {
         if self.0.tasks.is_closed() {
             let why = "this setup node is about to stop".to_owned();
             return Err(Failure { code: Code::NotReady, why });
         }
-        let full = |full| Failure { code: Code::Limit, why: format!("{full}") };
-        let permit = self.0.admission.admit(caller).map_err(full)?;
+        Ok(())
+    }
+
+    fn begin(&self, asked: Asked, started: Instant) -> Result<oneshot::Receiver<Ending>, Failure> {
+        self.takes_requests()?;
+        let permit = self.0.admission.admit(asked.caller).map_err(|full| {
+            // Another setup node has room for those who found this one busy, not for those who ask too much.
+            let code = if full == Full::AtOnce { Code::NotReady } else { Code::Limit };
+            Failure { code, why: full.to_string() }
+        })?;
         let unix = unix_now();
         let now = self.0.clock.now();
-        let saga = Saga::new(now, unix, request.clone(), &hops, caller, &self.0.initiators);
+        let saga = Saga::new(now, unix, &asked, &self.0.initiators, &mut || rand::random());
         if let Some(Outcome::Failed(failure)) = saga.outcome() {
             return Err(failure);
         }
-        let route = Route::new(&request, hops, unix);
+        let route = Route::new(&asked.request, asked.hops, unix);
         self.0
             .routes
             .begin(route)
@@ -150,9 +145,9 @@ impl<C: NodeCaller> Inner<C> {
         let route = saga.route();
         drive(&mut saga, &self.caller, self.clock, async |outcome| {
             let ending = match outcome {
-                Outcome::Established => {
+                Outcome::Established { label_out } => {
                     self.record(route).await;
-                    Ending::Established
+                    Ending::Established { label_out }
                 }
                 Outcome::Failed(failure) => {
                     self.routes.fail(route);

@@ -10,6 +10,7 @@ use byway_base::{
     },
 };
 use byway_messaging_client::{Accepted, PeerConnections};
+use byway_setup::Asked;
 use byway_wire::setup::{Failure, Reply, SourceMessage, decode_message, encode_message};
 use quinn::{Connection, RecvStream, SendStream, VarInt};
 use tokio::{sync::Semaphore, time::timeout};
@@ -107,7 +108,13 @@ async fn serve_stream<C: NodeCaller>(
 
 async fn answer<C: NodeCaller>(peer: PublicKey, bytes: &[u8], setups: &Setups<C>) -> Reply {
     match decode_message(bytes) {
-        Ok(SourceMessage::Establish { request, hops }) => setups.establish(peer, request, hops).await,
+        Ok(SourceMessage::Establish { request, hops, label_in }) => {
+            setups.establish(Asked { caller: peer, request, hops, label_in }).await
+        }
+        Ok(SourceMessage::Ping {}) => match setups.takes_requests() {
+            Ok(()) => Reply::Done {},
+            Err(failure) => Reply::Failed { failure },
+        },
         Err(error) => failed(Code::Protocol, &format!("this is no route request: {error}")),
     }
 }

@@ -5,13 +5,14 @@ use std::{
     time::Duration,
 };
 
+use byway_base::RoutingId;
 use byway_wire::setup::{Failure, Reply};
 
 /// How a route request ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// With a route.
-    Established,
+    /// With a route; the source sends under this label.
+    Established { label_out: RoutingId },
     /// Before any node was asked.
     Refused(Failure),
     /// After that; undone.
@@ -22,7 +23,7 @@ impl Ending {
     /// What the source is told.
     pub(crate) fn reply(self) -> Reply {
         match self {
-            Self::Established => Reply::Done {},
+            Self::Established { label_out } => Reply::Established { label_out },
             Self::Refused(failure) | Self::Undone(failure) => Reply::Failed { failure },
         }
     }
@@ -41,7 +42,7 @@ impl Stats {
     /// A request ended, `took` after it came.
     pub(crate) fn ended(&self, ending: &Ending, took: Duration) {
         let (counter, outcome, code) = match ending {
-            Ending::Established => (&self.installed, "established", ""),
+            Ending::Established { .. } => (&self.installed, "established", ""),
             Ending::Refused(failure) => (&self.refused, "refused", failure.code.as_str()),
             Ending::Undone(failure) => (&self.undone, "undone", failure.code.as_str()),
         };

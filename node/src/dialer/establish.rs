@@ -5,15 +5,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use byway_api::route_finder::PathView;
 use byway_base::{
     Code, OverlayAddress, Policy, Port, Problem, PublicKey, RouteId, TransportId, TransportType,
-    limits::ROUTE_REQUEST_TTL,
 };
-use byway_clock::unix_now;
-use byway_wire::{Hop, RouteRequest, route_request::path_digest};
+use byway_wire::Hop;
 use parking_lot::Mutex;
 use tracing::debug;
 
 use super::{Dialer, Kept, PathChoice, is_relayed};
-use crate::{group::Group, session::Session, transports::Live};
+use crate::{group::Group, session::Session, setup::RouteWanted, transports::Live};
 
 /// Paths asked for beyond the routes wanted, in case that some can no longer be installed.
 const MORE_PATHS: usize = 2;
@@ -137,34 +135,12 @@ impl Dialer {
     ) -> Result<(RouteId, Established), Problem> {
         let parts = &self.inner.parts;
         let hops: Vec<Hop> = path.to_hops();
-        let Some(first) = hops.first() else {
-            return Err(Problem::new(Code::BadPath, "cannot set up a route", "the path has no hop"));
-        };
-        let route = RouteId::from_bytes(rand::random());
         let source = OverlayAddress { key: parts.secret.public(), port };
-        let expires = unix_now().plus(ROUTE_REQUEST_TTL);
-        let request = RouteRequest { route, source, destination: to, path: path_digest(&hops), expires };
-        let request = request.sign(&parts.secret);
-        parts.obedience.expect(request.clone(), first.transport);
-        let result = parts.setup_nodes.establish(&request, &hops).await;
-        let installed = result.and_then(|()| {
-            let why = "it was gone as soon as it was there";
-            parts
-                .dataplane
-                .key_of(&route)
-                .ok_or_else(|| Problem::new(Code::RouteLost, "cannot use the route", why))
-        });
-        match installed {
-            Ok(key) => {
-                parts.groups.attach(group, route, key, hops.len());
-                group.probe();
-                Ok((route, Established { hops: path.hops.iter().map(HopInfo::from).collect() }))
-            }
-            Err(problem) => {
-                parts.obedience.abandon(route);
-                Err(problem)
-            }
-        }
+        let wanted = RouteWanted { source, destination: to, hops: &hops, group };
+        let (route, key) = parts.setup_nodes.establish(&wanted).await?;
+        parts.groups.attach(group, route, key, hops.len());
+        group.probe();
+        Ok((route, Established { hops: path.hops.iter().map(HopInfo::from).collect() }))
     }
 
     pub(super) fn abandon(&self, route: RouteId) {

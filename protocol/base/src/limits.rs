@@ -220,12 +220,16 @@ pub const TRAVERSAL_TIMEOUT: Duration = Duration::from_secs(20);
 pub const HOPS_MAX: usize = 16;
 /// Bytes of one setup message.
 pub const SETUP_MESSAGE_MAX: usize = 16 * 1024;
-/// Time for each step of the saga on one node.
+/// Time for one call of a setup node to one node.
 pub const SETUP_STEP_TIMEOUT: Duration = Duration::from_secs(3);
 /// Time for the whole of a route request, as its source waits.
 pub const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
-/// Reserved IDs and unconfirmed rules vanish after this; the undo of a setup node that died.
-pub const RESERVATION_LEASE: Duration = Duration::from_secs(12);
+/// Rules vanish after this if no packet of their route came by then; the undo of a setup node that died. Longer than the
+/// source waits, and by more than its first packet takes to the end of the route.
+pub const ROUTE_LEASE: Duration = Duration::from_secs(12);
+/// A setup node that has not answered for this long gets company: the source asks the next one as well. Several times
+/// what a route through distant nodes takes.
+pub const SETUP_PATIENCE: Duration = Duration::from_secs(1);
 /// A route request is valid for this long after it was signed.
 pub const ROUTE_REQUEST_TTL: Duration = Duration::from_secs(30);
 /// Route requests that one initiator may have under way at one setup node.
@@ -237,6 +241,8 @@ pub const SETUPS_AT_ONCE: usize = 1_024;
 pub const SETUP_SOURCES: usize = 8_192;
 /// Connections of one source at one setup node: the one in use, and such as have not timed out since it restarted.
 pub const SETUP_CONNECTIONS_PER_SOURCE: usize = 4;
+/// Routes in one question of a setup node which of them a node still has.
+pub const SETUP_INSPECT_ROUTES: usize = 255;
 /// Routes that a setup node remembers for its administrators; the oldest are forgotten first, which removes no rules.
 pub const SETUP_ROUTES_KNOWN: usize = 65_536;
 
@@ -400,8 +406,9 @@ const _: () = {
     assert!(ROUTE_STRIPE_SKEW * 4 <= SESSION_STREAM_WINDOW as u64 && ROUTE_STRIPES as usize <= PATHS_MAX);
     assert!(LEASE.as_secs() >= 3 * HEARTBEAT_INTERVAL.as_secs());
     assert!(RECORD_TTL.as_secs() >= 3 * RECORD_RENEW.as_secs());
-    assert!(RESERVATION_LEASE.as_secs() > SETUP_TIMEOUT.as_secs());
-    assert!(SETUP_TIMEOUT.as_secs() >= 3 * SETUP_STEP_TIMEOUT.as_secs());
+    assert!(ROUTE_LEASE.as_secs() > SETUP_TIMEOUT.as_secs());
+    assert!(SETUP_TIMEOUT.as_secs() >= 2 * SETUP_STEP_TIMEOUT.as_secs());
+    assert!(SETUP_PATIENCE.as_secs() < SETUP_STEP_TIMEOUT.as_secs() && SETUP_INSPECT_ROUTES <= 255);
     assert!(DIAL_TIMEOUT.as_secs() > SETUP_TIMEOUT.as_secs());
     assert!(SESSION_WINDOW >= SESSION_STREAM_WINDOW);
     assert!(

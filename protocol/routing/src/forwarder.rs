@@ -317,7 +317,11 @@ impl Forwarder {
 
     fn mark_used(&mut self, index: usize, now: Moment) {
         let route = &mut self.routes[index];
-        (route.last_used, route.used) = (now, true);
+        route.last_used = now;
+        if !std::mem::replace(&mut route.used, true) && route.spec.next.is_none() {
+            let key = RouteKey { index: index as u32, generation: route.generation };
+            self.signals.event(Event::RouteUsed { key, route: route.spec.route });
+        }
     }
 
     fn end_route(&mut self, index: usize, reason: Reason) {

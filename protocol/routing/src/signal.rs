@@ -45,6 +45,14 @@ pub enum Event {
         /// How many hops from here the node is that ended it: 0 if it is this one.
         distance: u8,
     },
+    /// The first packet came over a route that ends here. It crossed every node of the path, so all of them have their
+    /// rules: from now on this end may send.
+    RouteUsed {
+        /// Its key.
+        key: RouteKey,
+        /// Its id.
+        route: RouteId,
+    },
     /// The other end answered a probe.
     ProbeAnswered {
         /// The route it went over.

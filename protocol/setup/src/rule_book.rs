@@ -1,7 +1,6 @@
 //! What a node does on the messages of setup nodes, and by itself when they fall silent.
 
 mod entry;
-mod expected;
 mod installed;
 mod labels;
 mod quota;
@@ -10,17 +9,13 @@ mod refusal;
 use std::collections::{BTreeMap, BTreeSet};
 
 use byway_base::{
-    Moment, Port, PublicKey, RouteId, TransportId, UnixTime,
-    limits::{CLOCK_SKEW, RESERVATION_LEASE, ROUTING_ID_QUIET},
+    Moment, Port, PublicKey, RouteId, RoutingId, TransportId, UnixTime,
+    limits::{CLOCK_SKEW, ROUTE_LEASE, ROUTING_ID_QUIET, SETUP_TIMEOUT},
 };
-use byway_wire::{
-    SignedRouteRequest,
-    setup::{InitiatorTag, NodeMessage, Reply, Role},
-};
+use byway_wire::setup::{InitiatorTag, NodeMessage, Reply, Role, Side};
 
 use entry::{Entry, State};
-use expected::Expected;
-pub use installed::{Effect, End, InstalledRoute, Side};
+pub use installed::{Effect, InstalledRoute};
 use labels::Labels;
 pub use quota::Quotas;
 use quota::{Claim, Comes, Held};
@@ -44,19 +39,19 @@ pub trait Surroundings {
 /// Numbers for `status` and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Rules held, reserved and quiet ones included.
+    /// Rules held, awaited and quiet ones included.
     pub rules: usize,
     /// Messages refused because their sender is no trusted setup node.
     pub refused_untrusted: u64,
-    /// Reservations refused because the node holds as many rules as it may.
+    /// Routes refused because the node holds as many rules as it may.
     pub refused_node_quota: u64,
-    /// Reservations refused because a setup node holds as many rules as one may.
+    /// Routes refused because a setup node holds as many rules as one may.
     pub refused_setup_node_quota: u64,
-    /// Reservations refused because as many routes come from a neighbour as from one may.
+    /// Routes refused because as many routes come from a neighbour as from one may.
     pub refused_peer_quota: u64,
-    /// Reservations refused because a source has as many routes as one may.
+    /// Routes refused because a source has as many routes as one may.
     pub refused_initiator_quota: u64,
-    /// Reservations refused because the node does not forward for others.
+    /// Routes refused because the node does not forward for others.
     pub refused_transit: u64,
     /// Messages refused for any other reason.
     pub refused_otherwise: u64,
@@ -64,16 +59,15 @@ pub struct Counts {
 
 /// The rules of one node, and whose word put them there.
 ///
-/// Every message is obeyed or refused in full; a refused install also gives up its reservation. Every route ends in one
-/// of four ways: undone by the setup node that reserved it, its lease over without confirmation, its lease over without
-/// a packet, or [`RuleBook::removed`] by the forwarder. Afterwards its labels stay quiet for [`ROUTING_ID_QUIET`], and a
-/// destination remembers its id for as long as the request could be replayed.
+/// Every message is obeyed or refused in full. A route of the node's own begins with [`RuleBook::ask`], any other with
+/// [`NodeMessage::Install`]. Every route ends in one of four ways: undone by the setup node that installed it, given up by
+/// its source, its lease over without a packet, or [`RuleBook::removed`] by the forwarder. Afterwards its labels stay
+/// quiet for [`ROUTING_ID_QUIET`], and a destination remembers its id for as long as the request could be replayed.
 #[derive(Debug)]
 pub struct RuleBook {
     key: PublicKey,
     trusted: BTreeSet<PublicKey>,
     transit: bool,
-    expected: Expected,
     labels: Labels,
     held: Held,
     entries: BTreeMap<RouteId, Entry>,
@@ -89,7 +83,6 @@ impl RuleBook {
             key,
             trusted: trusted.into_iter().collect(),
             transit: true,
-            expected: Expected::default(),
             labels: Labels::default(),
             held: Held::new(quotas),
             entries: BTreeMap::new(),
@@ -103,16 +96,60 @@ impl RuleBook {
         self.transit = transit;
     }
 
-    /// Awaits the route of a request that this node signed, over its transport `first`, for
-    /// [`byway_base::limits::SETUP_TIMEOUT`]. To be called before a setup node is asked.
-    pub fn expect(&mut self, now: Moment, request: SignedRouteRequest, first: TransportId) {
-        self.expected.insert(now, request, first);
+    /// Awaits a route of this node's own over its transport `first`, for [`SETUP_TIMEOUT`]; to be called before
+    /// `setup_node` is asked for it. Answers the label under which packets are to come back.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the transport is down, the id is known, or a quota used up.
+    pub fn ask(
+        &mut self,
+        now: Moment,
+        setup_node: PublicKey,
+        route: RouteId,
+        first: TransportId,
+        surroundings: &mut impl Surroundings,
+    ) -> Result<RoutingId, Refusal> {
+        if self.entries.contains_key(&route) {
+            return Err(Refusal::Replayed);
+        }
+        surroundings.peer(first).ok_or(Refusal::TransportDown(first))?;
+        let claim = Claim { owner: setup_node, rules: 1, comes: None };
+        self.held.add(&claim)?;
+        let label = self.labels.draw(first, &mut || surroundings.draw());
+        let label = label.inspect_err(|_| self.held.subtract(&claim))?;
+        self.open(route, claim, vec![(first, label)], State::Awaited, now + SETUP_TIMEOUT, now);
+        Ok(label)
     }
 
-    /// Gives up a route of this node's own: the setup node refused or was silent, or the caller lost interest. Awaits it
-    /// no more; the effect takes out what was installed already. The other nodes' rules lapse unused.
+    /// Takes the answer of `setup_node` to what [`Self::ask`] announced: all other nodes have their rules, and the first
+    /// of them awaits packets under `label_out`. Answers the node's own rule, which is to be put in.
+    ///
+    /// # Errors
+    /// [`Refusal`] if no such route is awaited of this setup node, or its transport is gone.
+    pub fn established(
+        &mut self,
+        now: Moment,
+        setup_node: PublicKey,
+        route: RouteId,
+        label_out: RoutingId,
+        surroundings: &impl Surroundings,
+    ) -> Result<InstalledRoute, Refusal> {
+        let entry = self.owned(setup_node, route)?;
+        let (State::Awaited, Some(&(transport, label_in))) = (entry.state, entry.labels.first()) else {
+            return Err(Refusal::Replayed);
+        };
+        if label_out == RoutingId::TRANSPORT {
+            return Err(Refusal::Shape);
+        }
+        surroundings.peer(transport).ok_or(Refusal::TransportDown(transport))?;
+        self.enter(route, State::Provisional, Some(now + ROUTE_LEASE));
+        let next = Some(Side { transport, label_in, label_out });
+        Ok(InstalledRoute { route, previous: None, next, request: None })
+    }
+
+    /// Gives up a route of this node's own: the setup node refused or was silent, or the caller lost interest. The effect
+    /// takes out what was installed already. The other nodes' rules lapse unused.
     pub fn abandon(&mut self, now: Moment, route: RouteId) -> Option<Effect> {
-        self.expected.remove(route);
         self.retire(now, route)
     }
 
@@ -146,13 +183,11 @@ impl RuleBook {
     /// When [`Self::handle_timeout`] is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Moment> {
-        let entries = self.deadlines.first().map(|(deadline, _)| *deadline);
-        entries.into_iter().chain(self.expected.poll_timeout()).min()
+        self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
     /// Ends every lease and quiet time that is over.
     pub fn handle_timeout(&mut self, now: Moment, surroundings: &impl Surroundings) -> Vec<Effect> {
-        self.expected.expire(now);
         let mut effects = Vec::new();
         while let Some(&(deadline, route)) = self.deadlines.first()
             && deadline <= now
@@ -162,10 +197,9 @@ impl RuleBook {
         effects
     }
 
-    /// The routes whose rules are in the forwarder, with whether they are confirmed.
-    pub fn routes(&self) -> impl Iterator<Item = (RouteId, bool)> {
-        let installed = self.entries.iter().filter(|(_, entry)| entry.state.has_rules());
-        installed.map(|(route, entry)| (*route, entry.state != State::Installed))
+    /// The routes whose rules are in the forwarder.
+    pub fn routes(&self) -> impl Iterator<Item = RouteId> {
+        self.entries.iter().filter(|(_, entry)| entry.state.has_rules()).map(|(route, _)| *route)
     }
 
     /// Numbers for `status` and metrics.
@@ -184,57 +218,25 @@ impl RuleBook {
         effects: &mut Vec<Effect>,
     ) -> Result<Reply, Refusal> {
         match message {
-            NodeMessage::Reserve { route, initiator, previous, next } => {
-                return self.reserve(now, from, route, initiator, (previous, next), surroundings);
+            NodeMessage::Install { route, initiator, previous, role } => {
+                let (next, request) = match role {
+                    Role::Intermediate { next } => (Some(next), None),
+                    Role::Destination { request } => (None, Some(request)),
+                };
+                let rules = InstalledRoute { route, previous: Some(previous), next, request };
+                effects.push(self.install(now, clock, from, initiator, rules, surroundings)?);
+                Ok(Reply::Done {})
             }
-            NodeMessage::Install { route, role } => {
-                effects.push(self.install(now, clock, from, route, role, surroundings)?);
+            NodeMessage::Undo { route } => {
+                effects.extend(self.undo(now, from, route)?);
+                Ok(Reply::Done {})
             }
-            NodeMessage::Confirm { route } => effects.extend(self.confirm(now, from, route)?),
-            NodeMessage::Undo { route } => effects.extend(self.undo(now, from, route)?),
+            NodeMessage::Inspect { routes } => {
+                let holds =
+                    |route: &RouteId| self.owned(from, *route).is_ok_and(|entry| entry.state.has_rules());
+                Ok(Reply::Held { routes: routes.into_iter().filter(holds).collect() })
+            }
         }
-        Ok(Reply::Done {})
-    }
-
-    fn reserve(
-        &mut self,
-        now: Moment,
-        from: PublicKey,
-        route: RouteId,
-        initiator: InitiatorTag,
-        (previous, next): (Option<TransportId>, Option<TransportId>),
-        surroundings: &mut impl Surroundings,
-    ) -> Result<Reply, Refusal> {
-        if self.entries.contains_key(&route) {
-            return Err(Refusal::Replayed);
-        }
-        if previous == next {
-            return Err(Refusal::Shape);
-        }
-        if let (None, Some(first)) = (previous, next) {
-            self.expected.allows(route, first)?;
-        }
-        if previous.is_some() && next.is_some() && !self.transit {
-            return Err(Refusal::NoTransit);
-        }
-        let peer = |id| surroundings.peer(id).ok_or(Refusal::TransportDown(id));
-        let peers = [previous.map(peer).transpose()?, next.map(peer).transpose()?];
-        let comes = peers[0].map(|peer| Comes { peer, initiator });
-        let claim = Claim { owner: from, rules: peers.into_iter().flatten().count(), comes };
-        self.held.add(&claim)?;
-        let labels = self.labels.take([previous, next], &mut || surroundings.draw());
-        let [forward, backward] = labels.inspect_err(|_| self.held.subtract(&claim))?;
-        let entry = Entry {
-            claim,
-            state: State::Reserved,
-            deadline: None,
-            replay_until: now,
-            previous: previous.zip(forward),
-            next: next.zip(backward),
-        };
-        self.entries.insert(route, entry);
-        self.enter(route, State::Reserved, Some(now + RESERVATION_LEASE));
-        Ok(Reply::Reserved { forward, backward })
     }
 
     fn install(
@@ -242,84 +244,72 @@ impl RuleBook {
         now: Moment,
         clock: UnixTime,
         from: PublicKey,
-        route: RouteId,
-        role: Role,
+        initiator: InitiatorTag,
+        rules: InstalledRoute,
         surroundings: &impl Surroundings,
     ) -> Result<Effect, Refusal> {
-        let entry = self.owned(from, route)?;
-        if entry.state != State::Reserved {
-            return Err(Refusal::OutOfOrder);
+        let route = rules.route;
+        if self.entries.contains_key(&route) {
+            return Err(Refusal::Replayed);
         }
-        let (lease, rules) = (entry.deadline, entry.rules(route, role));
-        let accepted = rules.and_then(|rules| {
-            let replay_until = self.accept(now, clock, &rules, surroundings)?;
-            Ok((rules, replay_until))
-        });
-        match accepted {
-            Ok((rules, replay_until)) => {
-                self.enter(route, State::Installed, lease);
-                self.entry_mut(route).replay_until = replay_until;
-                Ok(Effect::Install(Box::new(rules)))
-            }
-            Err(refusal) => {
-                let _nothing_installed = self.retire(now, route);
-                Err(refusal)
-            }
+        let sides = || rules.previous.iter().chain(&rules.next);
+        let zero = |side: &Side| [side.label_in, side.label_out].contains(&RoutingId::TRANSPORT);
+        let (back, ahead) =
+            (rules.previous.map(|side| side.transport), rules.next.map(|side| side.transport));
+        if back == ahead || sides().any(zero) {
+            return Err(Refusal::Shape);
         }
+        if ahead.is_some() && !self.transit {
+            return Err(Refusal::NoTransit);
+        }
+        let peer = |id| surroundings.peer(id).ok_or(Refusal::TransportDown(id));
+        let [came_from, _] = [back.map(peer).transpose()?, ahead.map(peer).transpose()?];
+        let replay_until = self.accept(now, clock, &rules, surroundings)?;
+        let comes = came_from.map(|peer| Comes { peer, initiator });
+        let labels: Vec<_> = sides().map(|side| (side.transport, side.label_in)).collect();
+        let claim = Claim { owner: from, rules: labels.len(), comes };
+        self.held.add(&claim)?;
+        self.labels.take(&labels).inspect_err(|_| self.held.subtract(&claim))?;
+        self.open(route, claim, labels, State::Provisional, now + ROUTE_LEASE, replay_until);
+        Ok(Effect::Install(Box::new(rules)))
     }
 
-    /// What the ends demand before they are ends. Answers until when the request could be replayed here.
+    /// What a destination demands before it is one. Answers until when the request could be replayed here.
     fn accept(
-        &mut self,
+        &self,
         now: Moment,
         clock: UnixTime,
         rules: &InstalledRoute,
         surroundings: &impl Surroundings,
     ) -> Result<Moment, Refusal> {
-        match &rules.end {
-            None => Ok(now),
-            Some(End::Source { request }) => self.expected.take(rules.route, request).map(|()| now),
-            Some(End::Destination { request: signed }) => {
-                let request = &signed.request;
-                let addressed = request.destination.key == self.key && request.source.key != self.key;
-                if !addressed || request.route != rules.route {
-                    return Err(Refusal::NotAddressed);
-                }
-                signed.verify(clock).map_err(Refusal::Request)?;
-                let port = request.destination.port;
-                if !surroundings.has_listener(port) {
-                    return Err(Refusal::NoListener(port));
-                }
-                Ok(now + request.expires.plus(CLOCK_SKEW).abs_diff(clock))
-            }
+        let Some(signed) = &rules.request else { return Ok(now) };
+        let request = &signed.request;
+        let addressed = request.destination.key == self.key && request.source.key != self.key;
+        if !addressed || request.route != rules.route {
+            return Err(Refusal::NotAddressed);
         }
-    }
-
-    fn confirm(&mut self, now: Moment, from: PublicKey, route: RouteId) -> Result<Option<Effect>, Refusal> {
-        match self.owned(from, route)?.state {
-            State::Reserved | State::Gone => Err(Refusal::NotReserved),
-            State::Confirmed | State::Settled => Ok(None),
-            State::Installed => {
-                self.enter(route, State::Confirmed, Some(now + RESERVATION_LEASE));
-                Ok(Some(Effect::Activate { route }))
-            }
+        signed.verify(clock).map_err(Refusal::Request)?;
+        let port = request.destination.port;
+        if !surroundings.has_listener(port) {
+            return Err(Refusal::NoListener(port));
         }
+        Ok(now + request.expires.plus(CLOCK_SKEW).abs_diff(clock))
     }
 
     fn undo(&mut self, now: Moment, from: PublicKey, route: RouteId) -> Result<Option<Effect>, Refusal> {
         match self.owned(from, route) {
             Ok(_) => Ok(self.retire(now, route)),
-            Err(Refusal::NotReserved) => Ok(None),
+            Err(Refusal::Unknown) => Ok(None),
             Err(refusal) => Err(refusal),
         }
     }
 
-    /// The route, if `from` reserved it and it is not gone.
+    /// The route, if it is `from`'s and not gone.
     fn owned(&self, from: PublicKey, route: RouteId) -> Result<&Entry, Refusal> {
         match self.entries.get(&route) {
-            None => Err(Refusal::NotReserved),
+            None => Err(Refusal::Unknown),
             Some(entry) if entry.claim.owner != from => Err(Refusal::NotOwner),
-            Some(entry) if entry.state == State::Gone => Err(Refusal::NotReserved),
+            Some(entry) if entry.state == State::Gone => Err(Refusal::Unknown),
             Some(entry) => Ok(entry),
         }
     }
@@ -327,7 +317,7 @@ impl RuleBook {
     /// Ends the present state of a route whose deadline has come.
     fn lapse(&mut self, now: Moment, route: RouteId, surroundings: &impl Surroundings) -> Option<Effect> {
         match self.entry_mut(route).state {
-            State::Confirmed if surroundings.was_used(route) => {
+            State::Provisional if surroundings.was_used(route) => {
                 self.enter(route, State::Settled, None);
                 None
             }
@@ -348,6 +338,20 @@ impl RuleBook {
         had_rules.then_some(Effect::Remove { route })
     }
 
+    /// Begins a route in its first state.
+    fn open(
+        &mut self,
+        route: RouteId,
+        claim: Claim,
+        labels: Vec<(TransportId, RoutingId)>,
+        state: State,
+        deadline: Moment,
+        replay_until: Moment,
+    ) {
+        self.entries.insert(route, Entry { claim, state, deadline: None, replay_until, labels });
+        self.enter(route, state, Some(deadline));
+    }
+
     /// Changes the state of a route together with its place among the deadlines.
     fn enter(&mut self, route: RouteId, state: State, deadline: Option<Moment>) {
         let entry = self.entry_mut(route);
@@ -361,7 +365,7 @@ impl RuleBook {
     fn erase(&mut self, route: RouteId) {
         let Some(entry) = self.entries.remove(&route) else { return };
         entry.deadline.map(|deadline| self.deadlines.remove(&(deadline, route)));
-        entry.labels().for_each(|label| self.labels.release(label));
+        self.labels.release(&entry.labels);
         self.held.subtract(&entry.claim);
     }
 

@@ -10,7 +10,7 @@ mod step;
 use std::{collections::VecDeque, fmt};
 
 use byway_base::{
-    Code, Moment, PublicKey, RouteId, UnixTime,
+    Code, Moment, PublicKey, RouteId, RoutingId, UnixTime,
     limits::{SETUP_STEP_TIMEOUT, SETUP_TIMEOUT},
 };
 use byway_wire::{
@@ -22,6 +22,19 @@ use byway_wire::{
 use crate::Initiators;
 use member::{Call, Member};
 pub use step::Step;
+
+/// A route request as it came to a setup node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The key that the session proved.
+    pub caller: PublicKey,
+    /// What it signed.
+    pub request: SignedRouteRequest,
+    /// The path.
+    pub hops: Vec<Hop>,
+    /// The source's own label, for packets that come back.
+    pub label_in: RoutingId,
+}
 
 /// Names one call of one saga, so that a late reply cannot be taken for the answer to a later call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,9 +72,12 @@ pub enum CallFailure {
 /// How a saga ended, for its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The route is installed and confirmed on every node.
-    Established,
-    /// It is not, and every node that could be reached has given back what it held; leases cover the others.
+    /// Every node but the source has its rules.
+    Established {
+        /// The label of the first of them, for the packets of the source.
+        label_out: RoutingId,
+    },
+    /// The route is not there, and every node that could be reached has given back what it held; leases cover the others.
     Failed(Failure),
 }
 
@@ -69,63 +85,60 @@ pub enum Outcome {
 ///
 /// # Undo
 /// After a failure every node that may hold something is told to undo, all in parallel, each as soon as no other call to
-/// it is under way, so that the undo overtakes nothing. A call that timed out may still arrive after the undo. It does no
-/// harm: install and confirm find no reservation any more, and a late reservation lapses with its lease. A failed undo
-/// is sent once more; after that the leases do the work.
+/// it is under way, so that the undo overtakes nothing. A call that timed out may still arrive after the undo. It does
+/// little harm: its rules lapse with their lease. A failed undo is sent once more; after that the leases do the work.
 ///
-/// Every node that was asked may hold something, unless it refused to reserve. That one is left alone: it may have
-/// refused because the id names a route that it already has, and whoever asks for a second route under the id of a
-/// first must not get the first one undone.
+/// Every node that was asked may hold something, unless it refused. That one is left alone: it may have refused because
+/// the id names a route that it already has, and whoever asks for a second route under the id of a first must not get
+/// the first one undone.
 ///
 /// # Deadlines
-/// Each call has [`SETUP_STEP_TIMEOUT`]. The steps up to confirm share [`SETUP_TIMEOUT`] less one step, which is kept
-/// for the first undo, so that the source has its answer within [`SETUP_TIMEOUT`] either way. The second undo may go on
-/// after the answer.
+/// Each call has [`SETUP_STEP_TIMEOUT`]. The source is answered when all have obeyed, or after a failure when every node
+/// has undone or let one undo pass: within two calls, well before it gives up ([`SETUP_TIMEOUT`]). The second undo may
+/// go on after the answer.
 #[derive(Debug)]
 pub struct Saga {
     request: SignedRouteRequest,
     members: Vec<Member>,
+    label_out: RoutingId,
     step: Step,
     failed_in: Option<Step>,
     failure: Option<Failure>,
     established: bool,
-    answer_due: Moment,
-    answer_overdue: bool,
-    steps_end: Moment,
     next_call: u32,
     actions: VecDeque<Action>,
 }
 
+const _: () = assert!(SETUP_TIMEOUT.as_secs() > 2 * SETUP_STEP_TIMEOUT.as_secs());
+
 impl Saga {
-    /// Begins with [`Step::Check`]: `caller`, the key that the session proved, must be the source; the request must be
-    /// signed by it, fresh at `clock`, and about exactly these `hops`. If not, the saga has already failed, with nobody
-    /// asked. Nodes count the route under the tags of `initiators`.
+    /// Begins with [`Step::Check`]: the caller must be the source; the request must be signed by it, fresh at `clock`, and
+    /// about exactly these hops. If not, the saga has already failed, with nobody asked. Nodes count the route under the
+    /// tags of `initiators`. `draw` gives uniformly random numbers for labels, which nobody off the path may guess.
     #[must_use]
     pub fn new(
         now: Moment,
         clock: UnixTime,
-        request: SignedRouteRequest,
-        hops: &[Hop],
-        caller: PublicKey,
+        asked: &Asked,
         initiators: &Initiators,
+        draw: &mut dyn FnMut() -> u32,
     ) -> Self {
         let mut saga = Self {
-            request,
+            request: asked.request.clone(),
             members: Vec::new(),
+            label_out: RoutingId::TRANSPORT,
             step: Step::Check,
             failed_in: None,
             failure: None,
             established: false,
-            answer_due: now + SETUP_TIMEOUT,
-            answer_overdue: false,
-            steps_end: now + (SETUP_TIMEOUT - SETUP_STEP_TIMEOUT),
             next_call: 0,
             actions: VecDeque::new(),
         };
-        match saga.check(clock, hops, caller) {
+        match check(clock, asked) {
             Ok(()) => {
-                saga.members = Member::along(hops, &caller, initiators);
-                saga.advance(now);
+                (saga.members, saga.label_out) = Member::along(asked, initiators, draw);
+                saga.step = Step::Install;
+                (0..saga.members.len()).for_each(|position| saga.call(now, position));
             }
             Err(failure) => saga.fail(now, failure),
         }
@@ -158,11 +171,7 @@ impl Saga {
     /// When [`Self::handle_timeout`] is due; none once the saga is finished.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Moment> {
-        if self.is_finished() {
-            return None;
-        }
-        let answer = (!self.answer_overdue).then_some(self.answer_due);
-        self.members.iter().filter_map(|member| member.call.map(|call| call.deadline)).chain(answer).min()
+        self.members.iter().filter_map(|member| member.call.map(|call| call.deadline)).min()
     }
 
     /// Takes the end of a call. One that is no longer under way, because it timed out, is ignored.
@@ -171,20 +180,20 @@ impl Saga {
         let ended = self.members.iter_mut().enumerate().find_map(|(at, member)| Some((at, ended(member)?)));
         let Some((position, call)) = ended else { return };
         match (call.step, &result) {
-            (Step::Undo, Ok(Reply::Done {})) | (Step::Reserve, Ok(Reply::Failed { .. })) => {
+            (Step::Undo, Ok(Reply::Done {})) | (Step::Install, Ok(Reply::Failed { .. })) => {
                 self.members[position].holds_nothing();
             }
             _ => {}
         }
-        if self.step != Step::Undo {
-            self.step_answered(now, position, result);
+        if self.step == Step::Install {
+            self.install_answered(now, position, result);
+        } else {
+            self.undo(now);
         }
-        self.advance(now);
     }
 
     /// Ends the calls whose time is over.
     pub fn handle_timeout(&mut self, now: Moment) {
-        self.answer_overdue |= self.answer_due <= now;
         let overdue =
             self.members.iter().filter_map(|member| member.call.filter(|call| call.deadline <= now));
         let overdue: Vec<_> = overdue.map(|call| call.id).collect();
@@ -193,15 +202,14 @@ impl Saga {
         }
     }
 
-    /// What to tell the source, once that is known: at once when the route stands; after a failure when every node has
-    /// undone, or has failed to twice, or the source's time is over.
+    /// What to tell the source, once that is known.
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         if self.established {
-            return Some(Outcome::Established);
+            return Some(Outcome::Established { label_out: self.label_out });
         }
         let failure = self.failure.as_ref()?;
-        (self.is_finished() || self.answer_overdue).then(|| Outcome::Failed(failure.clone()))
+        self.members.iter().all(Member::was_told).then(|| Outcome::Failed(failure.clone()))
     }
 
     /// Whether nothing is left to do.
@@ -216,26 +224,13 @@ impl Saga {
         self.members.iter().filter(move |member| failed && member.may_hold()).map(|member| member.key)
     }
 
-    fn check(&self, clock: UnixTime, hops: &[Hop], caller: PublicKey) -> Result<(), Failure> {
-        if self.request.request.source.key != caller {
-            let why = "only the source of a route may ask for it";
-            return Err(Failure { code: Code::Denied, why: why.to_owned() });
-        }
-        let verified = self.request.verify_with_path(clock, hops);
-        verified.map_err(|error| Failure { code: request_code(error), why: error.to_string() })
-    }
-
-    /// Takes the answer to a call of the present step.
-    fn step_answered(&mut self, now: Moment, position: usize, result: Result<Reply, CallFailure>) {
-        let reserving = self.step == Step::Reserve;
-        let member = &mut self.members[position];
+    /// Takes the answer of a node to its install.
+    fn install_answered(&mut self, now: Moment, position: usize, result: Result<Reply, CallFailure>) {
         let failure = match result {
-            Ok(Reply::Reserved { forward, backward })
-                if reserving && member.take_labels(forward, backward) =>
-            {
+            Ok(Reply::Done {}) => {
+                self.established = self.members.iter().all(|member| member.call.is_none());
                 return;
             }
-            Ok(Reply::Done {}) if !reserving => return,
             Ok(Reply::Failed { failure }) => self.blame(position, failure.code, failure.why),
             Ok(_) => self.blame(position, Code::Protocol, "it answered something else than was asked"),
             Err(failure) => self.blame(position, failure_code(failure), failure),
@@ -251,44 +246,10 @@ impl Saga {
 
     /// Turns to undoing.
     fn fail(&mut self, now: Moment, failure: Failure) {
-        if self.failure.is_some() {
-            return;
-        }
         self.failed_in = Some(self.step);
         self.failure = Some(failure);
         self.step = Step::Undo;
-        self.advance(now);
-    }
-
-    /// Moves on as far as the answers allow.
-    fn advance(&mut self, now: Moment) {
-        if self.step == Step::Undo {
-            return self.undo(now);
-        }
-        while !self.established && self.members.iter().all(|member| member.call.is_none()) {
-            match self.step.next() {
-                None => self.established = true,
-                Some(step) => {
-                    self.step = step;
-                    self.ask(now);
-                }
-            }
-            if self.step == Step::Undo {
-                return;
-            }
-        }
-    }
-
-    /// Asks every node of the present step.
-    fn ask(&mut self, now: Moment) {
-        if self.steps_end <= now {
-            let why = format!("there was no time left for the step `{}`", self.step);
-            return self.fail(now, Failure { code: Code::Timeout, why });
-        }
-        let deadline = self.steps_end.min(now + SETUP_STEP_TIMEOUT);
-        for position in self.step.members(self.members.len()) {
-            self.call(position, deadline);
-        }
+        self.undo(now);
     }
 
     /// Sends undo to every node that may get it now.
@@ -296,22 +257,36 @@ impl Saga {
         for position in 0..self.members.len() {
             if self.members[position].wants_undo() {
                 self.members[position].undo_begins();
-                self.call(position, now + SETUP_STEP_TIMEOUT);
+                self.call(now, position);
             }
         }
     }
 
-    fn call(&mut self, position: usize, deadline: Moment) {
-        let message = self
-            .step
-            .message(&self.members, position, &self.request)
-            .expect("labels were checked against the positions when they were taken");
+    /// Asks a node what the present step asks of it.
+    fn call(&mut self, now: Moment, position: usize) {
         let id = CallId(self.next_call);
         self.next_call += 1;
+        let (step, route) = (self.step, self.route());
         let member = &mut self.members[position];
-        member.asked(Call { id, step: self.step, deadline });
+        let message = match step {
+            Step::Undo => NodeMessage::Undo { route },
+            Step::Check | Step::Install => member.install.clone(),
+        };
+        member.asked(Call { id, step, deadline: now + SETUP_STEP_TIMEOUT });
         self.actions.push_back(Action::Call { call: id, node: member.key, message });
     }
+}
+
+fn check(clock: UnixTime, asked: &Asked) -> Result<(), Failure> {
+    let failure = |code, why: String| Failure { code, why };
+    if asked.request.request.source.key != asked.caller {
+        return Err(failure(Code::Denied, "only the source of a route may ask for it".to_owned()));
+    }
+    if asked.label_in == RoutingId::TRANSPORT {
+        return Err(failure(Code::Protocol, "zero is no label".to_owned()));
+    }
+    let verified = asked.request.verify_with_path(clock, &asked.hops);
+    verified.map_err(|error| failure(request_code(error), error.to_string()))
 }
 
 const fn request_code(error: RequestError) -> Code {

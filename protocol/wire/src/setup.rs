@@ -16,51 +16,66 @@ pub const VERSION: u8 = 1;
 wire_enum! {
     /// What a source asks of a setup node.
     #[derive(Debug, Clone, PartialEq, Eq)]
+    #[expect(clippy::large_enum_variant, reason = "nearly every message is of the largest variant")]
     SourceMessage {
-        /// Installs a route along `hops`. Answered by [`Reply::Done`] once the route is installed and confirmed on
-        /// every node, or by [`Reply::Failed`] with nothing left behind.
+        /// Installs a route along `hops` on every node but the source. Answered by [`Reply::Established`] once it is, or by
+        /// [`Reply::Failed`] with nothing left behind. The source installs its own rule with the answer.
         1 => Establish {
             /// The signed request.
             request: SignedRouteRequest,
             /// The path whose digest was signed.
             hops: Vec<Hop>,
+            /// The source's own label: under it packets of the route come back.
+            label_in: RoutingId,
         }
+        /// Asks whether the setup node takes requests, and how far it is. Answered by [`Reply::Done`] if it does.
+        2 => Ping {}
     }
 }
 
 wire_enum! {
-    /// What a setup node asks of a node of the path.
+    /// What a setup node asks of a node.
     #[derive(Debug, Clone, PartialEq, Eq)]
+    #[expect(clippy::large_enum_variant, reason = "nearly every message is of the largest variant")]
     NodeMessage {
-        /// Hands out one routing ID for each direction in which packets arrive. Answered by [`Reply::Reserved`].
-        /// Vanishes after [`byway_base::limits::RESERVATION_LEASE`].
-        1 => Reserve {
+        /// Installs the rules of a route at a node that is not its source. Answered by [`Reply::Done`]. They vanish after
+        /// [`byway_base::limits::ROUTE_LEASE`] unless a packet of the route has come by then.
+        1 => Install {
             /// The route.
             route: RouteId,
             /// Whose route it is, as far as the node may know.
             initiator: InitiatorTag,
-            /// The transport towards the source; none at the source.
-            previous: Option<TransportId>,
-            /// The transport towards the destination; none at the destination.
-            next: Option<TransportId>,
-        }
-        /// Turns the reservation into rules, still under the lease. Answered by [`Reply::Done`].
-        2 => Install {
-            /// The route.
-            route: RouteId,
+            /// Towards the source.
+            previous: Side,
             /// What this node is on the route.
             role: Role,
         }
-        /// Makes the rules permanent. Answered by [`Reply::Done`].
-        3 => Confirm {
+        /// Removes the rules of a route at any of its nodes, the source included. Harmless if there are none. Answered by
+        /// [`Reply::Done`].
+        2 => Undo {
             /// The route.
             route: RouteId,
         }
-        /// Removes reservation and rules. Harmless if there are none. Answered by [`Reply::Done`].
-        4 => Undo {
-            /// The route.
-            route: RouteId,
+        /// Asks which of these routes the node has rules of, as far as this setup node installed them. Answered by
+        /// [`Reply::Held`].
+        3 => Inspect {
+            /// At most [`byway_base::limits::SETUP_INSPECT_ROUTES`].
+            routes: Vec<RouteId>,
         }
+    }
+}
+
+wire_struct! {
+    /// One neighbour's side of a route at a node. Labels are drawn at random: the source's own by the source, all others by
+    /// the setup node.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    Side {
+        /// The transport to the neighbour.
+        transport: TransportId,
+        /// The label of this node, for packets that come over the transport.
+        label_in: RoutingId,
+        /// The label of the neighbour, for packets that are sent there.
+        label_out: RoutingId,
     }
 }
 
@@ -68,26 +83,15 @@ wire_enum! {
     /// What a node is on a route. Only the ends learn who the ends are.
     #[derive(Debug, Clone, PartialEq, Eq)]
     Role {
-        /// Where the route begins.
-        1 => Source {
-            /// The request that it signed itself.
-            request: SignedRouteRequest,
-            /// The label of the next node for packets that go to the destination.
-            forward: RoutingId,
-        }
         /// Forwards both directions.
-        2 => Intermediate {
-            /// The label of the next node for packets that go to the destination.
-            forward: RoutingId,
-            /// The label of the previous node for packets that go to the source.
-            backward: RoutingId,
+        1 => Intermediate {
+            /// Towards the destination.
+            next: Side,
         }
         /// Where the route ends.
-        3 => Destination {
+        2 => Destination {
             /// The request as the source signed it; the destination verifies it.
             request: SignedRouteRequest,
-            /// The label of the previous node for packets that go to the source.
-            backward: RoutingId,
         }
     }
 }
@@ -98,17 +102,20 @@ wire_enum! {
     Reply {
         /// It was done.
         1 => Done {}
-        /// The labels that the node hands out.
-        2 => Reserved {
-            /// For packets that arrive from the side of the source; none at the source.
-            forward: Option<RoutingId>,
-            /// For packets that arrive from the side of the destination; none at the destination.
-            backward: Option<RoutingId>,
+        /// To a source: every other node of the path has its rules.
+        2 => Established {
+            /// The label of the first node after the source, for packets that the source sends.
+            label_out: RoutingId,
         }
         /// It was not done, and nothing of it remains.
         3 => Failed {
             /// Why.
             failure: Failure,
+        }
+        /// Those of the routes asked about that the node has rules of.
+        4 => Held {
+            /// In the order asked.
+            routes: Vec<RouteId>,
         }
     }
 }

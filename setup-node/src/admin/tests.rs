@@ -4,7 +4,6 @@ use byway_api::setup_node::{RoutePath, RoutesQuery, SetupNode};
 use byway_base::SecretKey;
 use byway_http::{client::Client, server::Server};
 use byway_service_kit::Health;
-use byway_wire::setup::Reply;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::*;
@@ -41,9 +40,8 @@ impl Served {
     }
 
     async fn establish(&self, route: u8) {
-        let (source, request, hops) =
-            (self.network.source(), self.network.request(route), self.network.hops());
-        assert_eq!(self.setups.establish(source, request, hops).await, Reply::Done {});
+        let reply = self.setups.establish(self.network.asked(route)).await;
+        self.network.tell(route, &reply);
     }
 
     fn client(&self, secret: SecretKey) -> Client {

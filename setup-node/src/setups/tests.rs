@@ -19,6 +19,10 @@ fn code(reply: &Reply) -> Option<Code> {
     if let Reply::Failed { failure } = reply { Some(failure.code) } else { None }
 }
 
+fn is_established(reply: &Reply) -> bool {
+    matches!(reply, Reply::Established { .. })
+}
+
 fn id(route: u8) -> RouteId {
     RouteId::from_bytes([route; 16])
 }
@@ -27,8 +31,9 @@ fn id(route: u8) -> RouteId {
 async fn an_established_route_is_listed_and_survives_a_restart() {
     let network = Network::row(3);
     let (setups, directory) = setups(&network, Bounds::default());
-    let reply = setups.establish(network.source(), network.request(1), network.hops()).await;
-    assert_eq!((reply, network.rules()), (Reply::Done {}, 4));
+    let reply = setups.establish(network.asked(1)).await;
+    assert_eq!((is_established(&reply), network.rules()), (true, 3));
+    network.tell(1, &reply);
     for routes in [setups.routes().clone(), Routes::open(directory.path()).unwrap()] {
         let view = routes.get(id(1), unix_now()).unwrap();
         assert_eq!(
@@ -43,7 +48,7 @@ async fn an_established_route_is_listed_and_survives_a_restart() {
 async fn a_stranger_is_refused_and_no_node_is_asked() {
     let network = Network::row(3);
     let (setups, _directory) = setups(&network, Bounds::default());
-    let reply = setups.establish(secret(99).public(), network.request(1), network.hops()).await;
+    let reply = setups.establish(Asked { caller: secret(99).public(), ..network.asked(1) }).await;
     assert_eq!((code(&reply), network.rules()), (Some(Code::Denied), 0));
     assert_eq!(setups.stats().counts(), [0, 1, 0, 0]);
 }
@@ -54,7 +59,7 @@ async fn a_deaf_node_fails_the_request_in_time_and_leaves_nothing() {
     let (setups, _directory) = setups(&network, Bounds::default());
     network.set(Mood::Deaf(network.destination()));
     let started = tokio::time::Instant::now();
-    let reply = setups.establish(network.source(), network.request(1), network.hops()).await;
+    let reply = setups.establish(network.asked(1)).await;
     assert_eq!((code(&reply), network.rules()), (Some(Code::Timeout), 0));
     assert!(started.elapsed() <= byway_base::limits::SETUP_TIMEOUT);
     assert_eq!(setups.routes().get(id(1), unix_now()), None);
@@ -68,9 +73,7 @@ async fn one_initiator_cannot_take_all_places_and_nobody_more_than_there_are() {
     network.set(Mood::Waiting);
     let ask = |route| {
         let (setups, network) = (setups.clone(), network.clone());
-        tokio::spawn(async move {
-            setups.establish(network.source(), network.request(route), network.hops()).await
-        })
+        tokio::spawn(async move { setups.establish(network.asked(route)).await })
     };
     let (first, second) = (ask(1), ask(2));
     while setups.under_way() < 2 {
@@ -78,20 +81,21 @@ async fn one_initiator_cannot_take_all_places_and_nobody_more_than_there_are() {
     }
     assert_eq!(code(&ask(3).await.unwrap()), Some(Code::Limit));
     network.set(Mood::Answering);
-    assert_eq!((first.await.unwrap(), second.await.unwrap()), (Reply::Done {}, Reply::Done {}));
+    assert!(is_established(&first.await.unwrap()) && is_established(&second.await.unwrap()));
     while setups.under_way() > 0 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(ask(4).await.unwrap(), Reply::Done {});
+    assert!(is_established(&ask(4).await.unwrap()));
 }
 
 #[tokio::test]
 async fn a_second_request_under_a_known_id_is_refused_and_harms_nothing() {
     let network = Network::row(3);
     let (setups, _directory) = setups(&network, Bounds::default());
-    setups.establish(network.source(), network.request(1), network.hops()).await;
-    let reply = setups.establish(network.source(), network.request(1), network.hops()).await;
-    assert_eq!((code(&reply), network.rules()), (Some(Code::Replayed), 4));
+    let asked = network.asked(1);
+    setups.establish(asked.clone()).await;
+    let reply = setups.establish(asked).await;
+    assert_eq!((code(&reply), network.rules()), (Some(Code::Replayed), 3));
 }
 
 #[tokio::test]
@@ -100,7 +104,7 @@ async fn a_source_that_goes_away_does_not_stop_its_request_midway() {
     let (setups, _directory) = setups(&network, Bounds::default());
     network.set(Mood::Waiting);
     {
-        let asking = setups.establish(network.source(), network.request(1), network.hops());
+        let asking = setups.establish(network.asked(1));
         tokio::pin!(asking);
         while setups.under_way() == 0 {
             let _ = futures_util::poll!(asking.as_mut());
@@ -108,7 +112,7 @@ async fn a_source_that_goes_away_does_not_stop_its_request_midway() {
     }
     network.set(Mood::Answering);
     setups.drain().await;
-    assert_eq!((network.rules(), setups.routes().count()), (4, 1));
+    assert_eq!((network.rules(), setups.routes().count()), (3, 1));
     assert_eq!(setups.stats().counts(), [1, 0, 0, 0]);
 }
 
@@ -119,9 +123,7 @@ async fn draining_finishes_what_is_under_way_and_refuses_what_is_new() {
     network.set(Mood::Waiting);
     let asking = {
         let (setups, network) = (setups.clone(), network.clone());
-        tokio::spawn(
-            async move { setups.establish(network.source(), network.request(1), network.hops()).await },
-        )
+        tokio::spawn(async move { setups.establish(network.asked(1)).await })
     };
     while setups.under_way() == 0 {
         tokio::task::yield_now().await;
@@ -129,18 +131,18 @@ async fn draining_finishes_what_is_under_way_and_refuses_what_is_new() {
     let draining = setups.drain();
     tokio::pin!(draining);
     assert!(futures_util::poll!(draining.as_mut()).is_pending());
-    let late = setups.establish(network.source(), network.request(2), network.hops()).await;
+    let late = setups.establish(network.asked(2)).await;
     assert_eq!(code(&late), Some(Code::NotReady));
     network.set(Mood::Answering);
     draining.await;
-    assert_eq!(asking.await.unwrap(), Reply::Done {});
+    assert!(is_established(&asking.await.unwrap()));
 }
 
 #[tokio::test]
 async fn a_removed_route_is_gone_from_every_node_and_from_the_list_after_a_restart_too() {
     let network = Network::row(3);
     let (setups, directory) = setups(&network, Bounds::default());
-    setups.establish(network.source(), network.request(1), network.hops()).await;
+    setups.establish(network.asked(1)).await;
     remove(&setups, id(1)).await.unwrap();
     assert_eq!((network.rules(), setups.routes().count()), (0, 0));
     assert_eq!(Routes::open(directory.path()).unwrap().count(), 0);
@@ -152,7 +154,7 @@ async fn a_removed_route_is_gone_from_every_node_and_from_the_list_after_a_resta
 async fn a_route_that_a_node_did_not_remove_can_be_removed_again() {
     let network = Network::row(3);
     let (setups, _directory) = setups(&network, Bounds::default());
-    setups.establish(network.source(), network.request(1), network.hops()).await;
+    setups.establish(network.asked(1)).await;
     network.set(Mood::Deaf(network.destination()));
     let problem = remove(&setups, id(1)).await.unwrap_err();
     assert_eq!(problem.code, Code::PeerUnreachable);

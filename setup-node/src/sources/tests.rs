@@ -1,6 +1,6 @@
 use byway_net::quinn_peer_key;
 use byway_service_kit::Health;
-use byway_wire::{SignedRouteRequest, setup::NodeMessage};
+use byway_wire::setup::NodeMessage;
 
 use super::*;
 use crate::{
@@ -31,9 +31,9 @@ impl Served {
         Self { network, setups, source: near, stop, serving, _endpoints: endpoints, _directory: directory }
     }
 
-    async fn ask(&self, request: SignedRouteRequest) -> Reply {
-        let message = SourceMessage::Establish { request, hops: self.network.hops() };
-        self.send(&encode_message(&message)).await
+    async fn ask(&self, route: u8) -> Reply {
+        let Asked { request, hops, label_in, .. } = self.network.asked(route);
+        self.send(&encode_message(&SourceMessage::Establish { request, hops, label_in })).await
     }
 
     async fn send(&self, bytes: &[u8]) -> Reply {
@@ -45,22 +45,31 @@ fn code(reply: &Reply) -> Option<Code> {
     if let Reply::Failed { failure } = reply { Some(failure.code) } else { None }
 }
 
+fn is_established(reply: &Reply) -> bool {
+    matches!(reply, Reply::Established { .. })
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_until_the_service_is_about_to_stop() {
+    let served = Served::to(1).await;
+    let ping = encode_message(&SourceMessage::Ping {});
+    assert_eq!(served.send(&ping).await, Reply::Done {});
+    served.setups.drain().await;
+    assert_eq!(code(&served.send(&ping).await), Some(Code::NotReady));
+}
+
 #[tokio::test]
 async fn a_source_gets_its_route_and_many_at_once_over_one_connection() {
     let served = Served::to(1).await;
-    let (a, b, c) = tokio::join!(
-        served.ask(served.network.request(1)),
-        served.ask(served.network.request(2)),
-        served.ask(served.network.request(3)),
-    );
-    assert_eq!([a, b, c], [Reply::Done {}, Reply::Done {}, Reply::Done {}]);
-    assert_eq!(served.network.rules(), 12);
+    let (a, b, c) = tokio::join!(served.ask(1), served.ask(2), served.ask(3),);
+    assert!([a, b, c].iter().all(is_established));
+    assert_eq!(served.network.rules(), 9);
 }
 
 #[tokio::test]
 async fn the_key_of_the_session_decides_who_asks_not_the_request() {
     let served = Served::to(99).await;
-    let reply = served.ask(served.network.request(1)).await;
+    let reply = served.ask(1).await;
     assert_eq!((code(&reply), served.network.rules()), (Some(Code::Denied), 0));
 }
 
@@ -72,21 +81,21 @@ async fn bytes_that_are_no_request_or_too_many_are_answered_and_the_connection_g
         assert_eq!(code(&served.send(&garbage).await), Some(Code::Protocol));
     }
     assert_eq!(code(&served.send(&vec![1; SETUP_MESSAGE_MAX + 1]).await), Some(Code::TooLarge));
-    assert_eq!(served.ask(served.network.request(1)).await, Reply::Done {});
+    assert!(is_established(&served.ask(1).await));
 }
 
 #[tokio::test]
 async fn a_request_under_way_when_the_service_stops_is_still_answered() {
     let served = Served::to(1).await;
     served.network.set(crate::network::Mood::Waiting);
-    let mut asking = Box::pin(served.ask(served.network.request(1)));
+    let mut asking = Box::pin(served.ask(1));
     while served.setups.under_way() == 0 {
         assert!(futures_util::poll!(asking.as_mut()).is_pending());
         tokio::task::yield_now().await;
     }
     served.stop.cancel();
     served.network.set(crate::network::Mood::Answering);
-    assert_eq!(asking.as_mut().await, Reply::Done {});
+    assert!(is_established(&asking.as_mut().await));
     drop(asking);
     served.serving.await.unwrap();
 }

@@ -14,7 +14,7 @@ mod striping;
 
 use std::{panic, time::Duration};
 
-use byway_base::limits::{CLOCK_SKEW, RESERVATION_LEASE, ROUTE_REQUEST_TTL, ROUTING_ID_QUIET};
+use byway_base::limits::{CLOCK_SKEW, ROUTE_LEASE, ROUTE_REQUEST_TTL, ROUTING_ID_QUIET};
 
 use crate::{
     breach::Breach,
@@ -129,7 +129,7 @@ fn forget(world: &mut World) -> Result<(), Breach> {
 /// Closes all sessions. When the leases are over, no rule is left.
 fn end(world: &mut World) -> Result<(), Breach> {
     (0..world.sessions.len()).for_each(|ix| world.close(SessionIx(ix)));
-    world.run(2 * RESERVATION_LEASE + Duration::from_secs(10))?;
+    world.run(2 * ROUTE_LEASE + Duration::from_secs(10))?;
     world.check_empty()
 }
 

@@ -22,6 +22,22 @@ fn data_crosses_intermediates_in_both_directions_and_in_order() {
 }
 
 #[test]
+fn the_destination_and_nobody_else_hears_of_the_first_packet_over_a_route_and_only_of_the_first() {
+    let mut world = World::chain(3);
+    let route = world.install(1, 0, &[0, 1]);
+    let heard = |world: &World| -> Vec<usize> {
+        let used = |(node, event): &(usize, Event)| matches!(event, Event::RouteUsed { .. }).then_some(*node);
+        world.events.iter().filter_map(used).collect()
+    };
+    assert!(heard(&world).is_empty());
+    for _ in 0..3 {
+        world.send(route.source, b"packet").unwrap();
+        world.run();
+    }
+    assert_eq!(heard(&world), [route.destination.0]);
+}
+
+#[test]
 fn a_dead_reader_holds_one_window_at_each_hop_and_other_routes_go_on() {
     let mut world = World::chain(3);
     let dead = world.install(1, 0, &[0, 1]);

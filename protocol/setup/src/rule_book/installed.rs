@@ -1,18 +1,15 @@
 //! What the forwarder is told: the rules of one route at one node, as data.
 
-use byway_base::{RouteId, RoutingId, TransportId};
-use byway_wire::SignedRouteRequest;
+use byway_base::RouteId;
+use byway_wire::{SignedRouteRequest, setup::Side};
 
 /// What the node is to do at its forwarder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Put the rules of a route into the forwarding table. They forward from now on, though still under a lease.
+    /// Put the rules of a route into the forwarding table. They forward from now on, though under a lease. A destination
+    /// may send over the route once a packet came over it, not before: data that overtakes the rules ahead of it ends
+    /// the route.
     Install(Box<InstalledRoute>),
-    /// Every node of the path may now be taken to have its rules: an end may use the route.
-    Activate {
-        /// The route.
-        route: RouteId,
-    },
     /// Take the rules of a route out of the forwarding table.
     Remove {
         /// The route.
@@ -29,32 +26,6 @@ pub struct InstalledRoute {
     pub previous: Option<Side>,
     /// Towards the destination; none at the destination.
     pub next: Option<Side>,
-    /// What the node is, if it is an end; none at an intermediate.
-    pub end: Option<End>,
-}
-
-/// One neighbour's side of a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Side {
-    /// The transport to the neighbour.
-    pub transport: TransportId,
-    /// The label that this node handed out for packets that arrive on the transport.
-    pub label_in: RoutingId,
-    /// The label that the neighbour handed out for packets that are sent there.
-    pub label_out: RoutingId,
-}
-
-/// Which end of a route a node is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
-    /// Where it begins.
-    Source {
-        /// The request that the node signed.
-        request: SignedRouteRequest,
-    },
-    /// Where it ends.
-    Destination {
-        /// The request as verified.
-        request: SignedRouteRequest,
-    },
+    /// The request as verified; at the destination only.
+    pub request: Option<SignedRouteRequest>,
 }

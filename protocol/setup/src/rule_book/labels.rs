@@ -1,4 +1,4 @@
-//! The labels that a node has handed out.
+//! The labels of a node.
 
 use std::collections::BTreeSet;
 
@@ -10,36 +10,37 @@ use super::Refusal;
 /// [`byway_base::limits::RULES_PER_NODE`] taken, an honest source of randomness does not get there.
 const DRAWS: usize = 32;
 
-/// Labels in use or quiet. Unique in the whole node, though the forwarder needs it per transport only: a label that is
-/// reported names one rule.
+/// Labels in use or quiet, each on its transport.
 #[derive(Debug, Default)]
-pub(super) struct Labels(BTreeSet<RoutingId>);
+pub(super) struct Labels(BTreeSet<(TransportId, RoutingId)>);
 
 impl Labels {
-    /// Takes one label for each side that there is; neither in use nor quiet nor zero. Takes none on error.
-    pub(super) fn take(
+    /// Draws a label that is neither in use nor quiet nor zero.
+    pub(super) fn draw(
         &mut self,
-        sides: [Option<TransportId>; 2],
+        transport: TransportId,
         draw: &mut dyn FnMut() -> u32,
-    ) -> Result<[Option<RoutingId>; 2], Refusal> {
-        let mut taken = [None; 2];
-        for (label, _) in taken.iter_mut().zip(&sides).filter(|(_, side)| side.is_some()) {
-            *label = self.unused(draw);
-            if label.is_none() {
-                taken.into_iter().flatten().for_each(|label| self.release(label));
-                return Err(Refusal::NoLabel);
+    ) -> Result<RoutingId, Refusal> {
+        let mut draws = (0..DRAWS).map(|_| RoutingId(draw()));
+        let fits = |label: &RoutingId| *label != RoutingId::TRANSPORT && self.0.insert((transport, *label));
+        draws.find(fits).ok_or(Refusal::NoLabel)
+    }
+
+    /// Takes labels that others drew. Takes none on error.
+    pub(super) fn take(&mut self, labels: &[(TransportId, RoutingId)]) -> Result<(), Refusal> {
+        for (taken, label) in labels.iter().enumerate() {
+            if !self.0.insert(*label) {
+                self.release(&labels[..taken]);
+                return Err(Refusal::LabelTaken(label.1));
             }
         }
-        Ok(taken)
+        Ok(())
     }
 
-    fn unused(&mut self, draw: &mut dyn FnMut() -> u32) -> Option<RoutingId> {
-        let mut draws = (0..DRAWS).map(|_| RoutingId(draw()));
-        draws.find(|label| *label != RoutingId::TRANSPORT && self.0.insert(*label))
-    }
-
-    /// Gives a label back.
-    pub(super) fn release(&mut self, label: RoutingId) {
-        self.0.remove(&label);
+    /// Gives labels back.
+    pub(super) fn release(&mut self, labels: &[(TransportId, RoutingId)]) {
+        for label in labels {
+            self.0.remove(label);
+        }
     }
 }

@@ -10,8 +10,8 @@ use byway_wire::setup::InitiatorTag;
 
 use super::Refusal;
 
-/// The largest numbers of rules and routes. Each counts from its reservation until its labels may be handed out anew, so
-/// that setting up and tearing down in a loop is bounded as well. Routes that the node itself began count as rules only.
+/// The largest numbers of rules and routes. Each counts from its first label until its labels may be used anew, so that
+/// setting up and tearing down in a loop is bounded as well. Routes that the node itself began count as rules only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quotas {
     /// Rules in all; [`RULES_PER_NODE`] by default.
@@ -38,7 +38,7 @@ impl Default for Quotas {
 /// What one route counts as.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Claim {
-    /// The setup node that reserved it.
+    /// The setup node that it comes from, or that was asked for it.
     pub(super) owner: PublicKey,
     /// One for each side.
     pub(super) rules: usize,

@@ -1,6 +1,6 @@
 //! Why a node does not obey.
 
-use byway_base::{Code, Port, TransportId};
+use byway_base::{Code, Port, RoutingId, TransportId};
 use byway_wire::{route_request::RequestError, setup::Failure};
 
 /// Why a setup message is refused.
@@ -27,27 +27,21 @@ pub enum Refusal {
     /// The route id was used before.
     #[error("the route id was used before")]
     Replayed,
-    /// There is no reservation to install from, or nothing installed to confirm.
-    #[error("nothing is reserved for the route")]
-    NotReserved,
-    /// The route was reserved by another setup node.
+    /// The route is not there, or not awaited any more.
+    #[error("the node has no such route")]
+    Unknown,
+    /// The route was installed by another setup node.
     #[error("the route belongs to another setup node")]
     NotOwner,
-    /// The message does not follow from the state of the route.
-    #[error("the route is already installed")]
-    OutOfOrder,
-    /// The reservation names no transport, or the same one for both directions.
-    #[error("the reservation must name one transport, or two different ones")]
+    /// Both sides are one transport, or a label is zero.
+    #[error("both sides are one transport, or a label is zero")]
     Shape,
+    /// A label is in use, or was until lately.
+    #[error("the label {} is taken", .0.0)]
+    LabelTaken(RoutingId),
     /// A transport is not up.
     #[error("transport {0} is not up here")]
     TransportDown(TransportId),
-    /// The node is to be an end or an intermediate, which does not fit what was reserved, or a label is zero.
-    #[error("the role does not fit the reservation")]
-    Role,
-    /// The node is to be the source of a route that it does not await.
-    #[error("this node does not await such a route")]
-    NotExpected,
     /// The node is to be the destination of a request to another node or from itself.
     #[error("the request is not addressed to this node")]
     NotAddressed,
@@ -74,10 +68,10 @@ impl Refusal {
             | Self::InitiatorQuota
             | Self::NoTransit => Code::Limit,
             Self::Replayed => Code::Replayed,
-            Self::NotReserved => Code::NotFound,
-            Self::NotOwner | Self::NotExpected | Self::NotAddressed => Code::Denied,
-            Self::OutOfOrder => Code::Conflict,
-            Self::Shape | Self::Role => Code::Protocol,
+            Self::Unknown => Code::NotFound,
+            Self::NotOwner | Self::NotAddressed => Code::Denied,
+            Self::LabelTaken(_) => Code::Conflict,
+            Self::Shape => Code::Protocol,
             Self::TransportDown(_) => Code::TransportDown,
             Self::Request(RequestError::Signature) => Code::BadSignature,
             Self::Request(RequestError::Expired) => Code::ClockSkew,

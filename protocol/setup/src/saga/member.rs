@@ -1,9 +1,9 @@
 //! What the saga knows about one node of the path.
 
-use byway_base::{Moment, PublicKey, RoutingId, TransportId};
-use byway_wire::{Hop, setup::InitiatorTag};
+use byway_base::{Moment, PublicKey, RoutingId};
+use byway_wire::setup::{NodeMessage, Role, Side};
 
-use super::{CallId, Step};
+use super::{Asked, CallId, Step};
 use crate::Initiators;
 
 /// How often an undo is sent before the leases are left to do it.
@@ -14,27 +14,19 @@ const UNDO_ATTEMPTS: u8 = 2;
 pub(super) struct Call {
     /// Its name.
     pub(super) id: CallId,
-    /// The step that it belongs to; the answer to an earlier step's call says nothing about the undo.
+    /// The step that it belongs to; the answer to an install says nothing about the undo.
     pub(super) step: Step,
     /// When it counts as lost.
     pub(super) deadline: Moment,
 }
 
-/// One node of the path.
+/// A node of the path, other than the source.
 #[derive(Debug, Clone)]
 pub(super) struct Member {
     /// The node.
     pub(super) key: PublicKey,
-    /// What stands for the source towards it.
-    pub(super) initiator: InitiatorTag,
-    /// Its transport towards the source.
-    pub(super) previous: Option<TransportId>,
-    /// Its transport towards the destination.
-    pub(super) next: Option<TransportId>,
-    /// Its label for packets from the source's side.
-    pub(super) forward: Option<RoutingId>,
-    /// Its label for packets from the destination's side.
-    pub(super) backward: Option<RoutingId>,
+    /// What installs its rules.
+    pub(super) install: NodeMessage,
     /// The call under way. At most one, so that no message overtakes another.
     pub(super) call: Option<Call>,
     /// Whether it was asked anything, and so may hold something.
@@ -44,41 +36,49 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// The nodes of a checked path, from source to destination.
-    pub(super) fn along(hops: &[Hop], source: &PublicKey, initiators: &Initiators) -> Vec<Self> {
-        let arrivals = hops.iter().map(|hop| (hop.to, Some(hop.transport)));
-        let nodes = hops.first().map(|hop| (hop.from, None)).into_iter().chain(arrivals);
-        let departures = hops.iter().map(|hop| Some(hop.transport)).chain([None]);
-        nodes
-            .zip(departures)
-            .map(|((key, previous), next)| Self {
-                key,
-                initiator: initiators.tag(source, &key),
-                previous,
-                next,
-                forward: None,
-                backward: None,
+    /// The nodes of a checked path that follow the source, with labels drawn for each; and the label of the first.
+    pub(super) fn along(
+        asked: &Asked,
+        initiators: &Initiators,
+        draw: &mut dyn FnMut() -> u32,
+    ) -> (Vec<Self>, RoutingId) {
+        let route = asked.request.request.route;
+        let mut label = || RoutingId(draw().max(1));
+        let arrivals: Vec<_> = asked.hops.iter().map(|_| label()).collect();
+        let (mut previous_in, mut members) = (asked.label_in, Vec::with_capacity(asked.hops.len()));
+        for (at, hop) in asked.hops.iter().enumerate() {
+            let previous = Side { transport: hop.transport, label_in: arrivals[at], label_out: previous_in };
+            let role = match asked.hops.get(at + 1) {
+                Some(onward) => {
+                    previous_in = label();
+                    let next = Side {
+                        transport: onward.transport,
+                        label_in: previous_in,
+                        label_out: arrivals[at + 1],
+                    };
+                    Role::Intermediate { next }
+                }
+                None => Role::Destination { request: asked.request.clone() },
+            };
+            let initiator = initiators.tag(&asked.caller, &hop.to);
+            let install = NodeMessage::Install { route, initiator, previous, role };
+            members.push(Self {
+                key: hop.to,
+                install,
                 call: None,
                 asked: false,
                 undo_attempts: 0,
                 empty: false,
-            })
-            .collect()
+            });
+        }
+        let first = *arrivals.first().expect("a checked path has a hop");
+        (members, first)
     }
 
     /// A call begins.
     pub(super) const fn asked(&mut self, call: Call) {
         self.call = Some(call);
         self.asked = true;
-    }
-
-    /// Takes the labels of a reservation. False if they are not those that the node's position needs.
-    pub(super) fn take_labels(&mut self, forward: Option<RoutingId>, backward: Option<RoutingId>) -> bool {
-        let fits = |label: Option<RoutingId>, side: Option<TransportId>| {
-            label.is_some() == side.is_some() && label != Some(RoutingId::TRANSPORT)
-        };
-        (self.forward, self.backward) = (forward, backward);
-        fits(forward, self.previous) && fits(backward, self.next)
     }
 
     /// Whether an undo should be sent now: it may hold something, no call is under way that the undo could overtake,
@@ -100,6 +100,11 @@ impl Member {
     /// The node answered that it holds nothing, any more or at all.
     pub(super) const fn holds_nothing(&mut self) {
         self.empty = true;
+    }
+
+    /// Whether the node has undone, or was asked to once and did not answer.
+    pub(super) const fn was_told(&self) -> bool {
+        self.is_settled() || self.undo_attempts > 1
     }
 
     /// Whether nothing more will be sent to the node after a failure.

@@ -4,36 +4,34 @@ use std::time::Duration;
 
 use byway_base::{
     Code, Port, PublicKey, RouteId, RoutingId, UnixTime,
-    limits::{CLOCK_SKEW, RESERVATION_LEASE, ROUTE_REQUEST_TTL, ROUTING_ID_QUIET},
+    limits::{CLOCK_SKEW, ROUTE_LEASE, ROUTE_REQUEST_TTL, ROUTING_ID_QUIET},
 };
-use byway_setup::{Outcome, Quotas, Saga, Step};
+use byway_setup::{Asked, Outcome, Quotas, Refusal, Saga, Step};
 use byway_wire::{
     SignedRouteRequest,
     route_request::path_digest,
-    setup::{InitiatorTag, NodeMessage, Reply, Role},
+    setup::{NodeMessage, Reply, Role},
 };
 
-use crate::world::{Fate, Run, World, failure_code, initiators, secret, setup_key};
+use crate::world::{Fate, World, failure_code, initiators, secret, setup_key};
+
+const LABEL: RoutingId = RoutingId(5);
 
 fn refused(world: &World, request: SignedRouteRequest, caller: PublicKey) -> Code {
-    let mut saga = Saga::new(world.now, world.clock, request, &world.hops, caller, &initiators());
+    refused_with(world, Asked { caller, request, hops: world.hops.clone(), label_in: LABEL })
+}
+
+fn refused_with(world: &World, asked: Asked) -> Code {
+    let mut saga = Saga::new(world.now, world.clock, &asked, &initiators(), &mut || 1);
     assert_eq!(saga.poll_action(), None, "nobody is asked anything");
     assert_eq!((saga.is_finished(), saga.failed_in()), (true, Some(Step::Check)));
     failure_code(&saga.outcome().expect("it is finished")).expect("it has failed")
 }
 
-/// Reserves at the destination and tries to install there.
+/// Tries to install at the destination.
 fn install_at_destination(world: &mut World, route: RouteId, request: SignedRouteRequest) -> Reply {
-    let destination = world.destination();
-    let previous = world.hops.last().map(|hop| hop.transport);
-    let reply = world.deliver(
-        setup_key(),
-        destination,
-        NodeMessage::Reserve { route, initiator: InitiatorTag::default(), previous, next: None },
-    );
-    assert!(matches!(reply, Reply::Reserved { .. }), "{reply:?}");
-    let role = Role::Destination { request, backward: RoutingId(5) };
-    world.deliver(setup_key(), destination, NodeMessage::Install { route, role })
+    let (destination, message) = (world.destination(), world.install_at_the_end(route, request));
+    world.deliver(setup_key(), destination, message)
 }
 
 fn code(reply: &Reply) -> Option<Code> {
@@ -85,23 +83,29 @@ fn paths_that_are_empty_looping_or_too_long_are_refused_though_signed() {
 }
 
 #[test]
+fn a_request_without_a_label_of_the_source_is_refused() {
+    let world = World::new(2);
+    let request = world.request(1).sign(&world.secrets[0]);
+    let label_in = RoutingId::TRANSPORT;
+    let asked = Asked { caller: world.source(), request, hops: world.hops.clone(), label_in };
+    assert_eq!(refused_with(&world, asked), Code::Protocol);
+}
+
+#[test]
 fn every_message_from_a_key_that_is_no_trusted_setup_node_is_refused_and_counted() {
     let mut world = World::new(2);
     let middle = world.secrets[1].public();
     let route = RouteId::from_bytes([1; 16]);
-    let (previous, next) = (Some(world.hops[0].transport), Some(world.hops[1].transport));
-    let role = Role::Intermediate { forward: RoutingId(7), backward: RoutingId(9) };
     let messages = [
-        NodeMessage::Reserve { route, initiator: InitiatorTag::default(), previous, next },
-        NodeMessage::Install { route, role },
-        NodeMessage::Confirm { route },
+        world.install_in_the_middle(1),
         NodeMessage::Undo { route },
+        NodeMessage::Inspect { routes: vec![route] },
     ];
     for message in messages {
         assert_eq!(world.refusal(secret(99).public(), middle, message), Code::UntrustedSetup);
     }
     let counts = world.node(middle).book.counts();
-    assert_eq!((counts.rules, counts.refused_untrusted), (0, 4));
+    assert_eq!((counts.rules, counts.refused_untrusted), (0, 3));
 }
 
 #[test]
@@ -109,39 +113,30 @@ fn a_trusted_setup_node_gets_no_rule_beyond_its_quota_not_even_by_undoing_in_a_l
     let mut world =
         World::with_quotas(2, Quotas { rules: 100, rules_per_setup_node: 10, ..Quotas::default() });
     let middle = world.secrets[1].public();
-    let (previous, next) = (Some(world.hops[0].transport), Some(world.hops[1].transport));
-    let reserve = |route| NodeMessage::Reserve {
-        route: RouteId::from_bytes([route; 16]),
-        initiator: InitiatorTag::default(),
-        previous,
-        next,
-    };
     for route in 0..5 {
-        assert!(matches!(world.deliver(setup_key(), middle, reserve(route)), Reply::Reserved { .. }));
+        let message = world.install_in_the_middle(route);
+        assert_eq!(world.deliver(setup_key(), middle, message), Reply::Done {});
         world.deliver(setup_key(), middle, NodeMessage::Undo { route: RouteId::from_bytes([route; 16]) });
     }
     for route in 5..50 {
-        assert_eq!(world.refusal(setup_key(), middle, reserve(route)), Code::Limit);
+        let message = world.install_in_the_middle(route);
+        assert_eq!(world.refusal(setup_key(), middle, message), Code::Limit);
     }
     let counts = world.node(middle).book.counts();
     assert_eq!((counts.rules, counts.refused_setup_node_quota), (10, 45));
     world.advance(ROUTING_ID_QUIET);
-    assert!(matches!(world.deliver(setup_key(), middle, reserve(50)), Reply::Reserved { .. }));
+    let message = world.install_in_the_middle(50);
+    assert_eq!(world.deliver(setup_key(), middle, message), Reply::Done {});
 }
 
 #[test]
 fn the_quota_of_the_node_bounds_all_setup_nodes_together() {
     let mut world = World::with_quotas(2, Quotas { rules: 3, rules_per_setup_node: 3, ..Quotas::default() });
     let middle = world.secrets[1].public();
-    let (previous, next) = (Some(world.hops[0].transport), Some(world.hops[1].transport));
-    let reserve = |route| NodeMessage::Reserve {
-        route: RouteId::from_bytes([route; 16]),
-        initiator: InitiatorTag::default(),
-        previous,
-        next,
-    };
-    assert!(matches!(world.deliver(setup_key(), middle, reserve(1)), Reply::Reserved { .. }));
-    assert_eq!(world.refusal(setup_key(), middle, reserve(2)), Code::Limit);
+    let messages = [world.install_in_the_middle(1), world.install_in_the_middle(2)];
+    let [first, second] = messages;
+    assert_eq!(world.deliver(setup_key(), middle, first), Reply::Done {});
+    assert_eq!(world.refusal(setup_key(), middle, second), Code::Limit);
 }
 
 #[test]
@@ -177,47 +172,49 @@ fn a_request_cannot_be_replayed_at_its_destination_as_long_as_it_would_verify() 
     let route = signed.request.route;
     assert_eq!(install_at_destination(&mut world, route, signed.clone()), Reply::Done {});
     let destination = world.destination();
-    let reserve = NodeMessage::Reserve {
-        route,
-        initiator: InitiatorTag::default(),
-        previous: Some(world.hops[1].transport),
-        next: None,
-    };
     world.deliver(setup_key(), destination, NodeMessage::Undo { route });
     let last = signed.request.expires.plus(CLOCK_SKEW);
     while world.clock < last {
-        assert_eq!(world.refusal(setup_key(), destination, reserve.clone()), Code::Replayed);
-        world.advance(RESERVATION_LEASE);
+        let again = install_at_destination(&mut world, route, signed.clone());
+        assert_eq!(code(&again), Some(Code::Replayed));
+        world.advance(ROUTE_LEASE);
     }
     let reply = install_at_destination(&mut world, route, signed);
     assert_eq!(code(&reply), Some(Code::ClockSkew));
 }
 
 #[test]
-fn the_source_accepts_only_the_request_that_it_awaits_over_its_own_first_transport_and_once() {
+fn the_source_takes_only_the_answer_that_it_awaits_from_whom_it_asked_and_once() {
     let mut world = World::new(2);
-    let source = world.source();
-    let first = world.hops[0].transport;
-    let reserve = |route, next| NodeMessage::Reserve {
-        route,
-        initiator: InitiatorTag::default(),
-        previous: None,
-        next: Some(next),
-    };
-    let signed = world.request(1).sign(&world.secrets[0]);
-    let route = signed.request.route;
-    assert_eq!(world.refusal(setup_key(), source, reserve(route, first)), Code::Denied, "not awaited");
+    let (now, source, first) = (world.now, world.source(), world.hops[0].transport);
+    let [route, other] = [1, 2].map(|route| RouteId::from_bytes([route; 16]));
+    let node = world.node(source);
+    let unasked = node.book.established(now, setup_key(), route, LABEL, &node.body);
+    assert_eq!(unasked, Err(Refusal::Unknown));
+    node.book.ask(now, setup_key(), route, first, &mut node.body).unwrap();
+    let answers = [
+        (secret(201).public(), route, LABEL, Refusal::NotOwner),
+        (setup_key(), other, LABEL, Refusal::Unknown),
+        (setup_key(), route, RoutingId::TRANSPORT, Refusal::Shape),
+    ];
+    for (from, route, label, refusal) in answers {
+        assert_eq!(node.book.established(now, from, route, label, &node.body), Err(refusal));
+    }
+    assert!(node.book.established(now, setup_key(), route, LABEL, &node.body).is_ok());
+    let twice = node.book.established(now, setup_key(), route, LABEL, &node.body);
+    assert_eq!(twice, Err(Refusal::Replayed));
+}
 
-    let now = world.now;
-    world.node(source).book.expect(now, signed.clone(), first);
-    let other = world.hops[1].transport;
-    assert_eq!(world.refusal(setup_key(), source, reserve(route, other)), Code::Denied, "another first hop");
-
-    assert!(matches!(world.deliver(setup_key(), source, reserve(route, first)), Reply::Reserved { .. }));
-    let mut elsewhere = world.request(1);
-    elsewhere.destination.port = Port(81);
-    let role = Role::Source { request: elsewhere.sign(&secret(99)), forward: RoutingId(3) };
-    assert_eq!(world.refusal(setup_key(), source, NodeMessage::Install { route, role }), Code::Denied);
+#[test]
+fn a_setup_node_cannot_make_a_node_the_source_of_a_route() {
+    let mut world = World::new(2);
+    let (source, first) = (world.source(), world.hops[0].transport);
+    let request = world.request(1).sign(&world.secrets[0]);
+    let mut message = world.install_at_the_end(request.request.route, request);
+    if let NodeMessage::Install { previous, .. } = &mut message {
+        previous.transport = first;
+    }
+    assert_eq!(world.refusal(setup_key(), source, message), Code::Denied);
     assert_eq!(world.rules(), 0);
 }
 
@@ -231,43 +228,27 @@ fn asking_for_a_route_under_the_id_of_another_does_not_get_the_other_undone() {
     let mut request = world.request(1);
     request.source.key = middle.public();
     request.path = path_digest(&hops);
-    let (request, now, first) = (request.sign(middle), world.now, hops[0].transport);
-    let middle = middle.public();
-    world.node(middle).book.expect(now, request.clone(), first);
-    let mut attack = Run::new(Saga::new(now, world.clock, request, &hops, middle, &initiators()));
+    let asked = Asked { caller: middle.public(), request: request.sign(middle), hops, label_in: LABEL };
+    let mut attack = world.run_asked(asked);
     let (outcome, _) = attack.finish(&mut world, |_| Fate::Arrives);
     assert_eq!(failure_code(&outcome), Some(Code::Replayed));
     assert_eq!(world.rules(), rules);
 }
 
 #[test]
-fn only_the_setup_node_that_reserved_may_install_confirm_or_undo() {
+fn only_the_setup_node_that_installed_may_undo_or_inspect() {
     let (mut world, other) = (World::new(2), secret(201).public());
     let middle = world.secrets[1].public();
     let quotas = Quotas::default();
     world.node(middle).book = byway_setup::RuleBook::new(middle, [setup_key(), other], quotas);
     let route = RouteId::from_bytes([1; 16]);
-    let (previous, next) = (Some(world.hops[0].transport), Some(world.hops[1].transport));
-    let role = Role::Intermediate { forward: RoutingId(7), backward: RoutingId(9) };
-    world.deliver(
-        setup_key(),
-        middle,
-        NodeMessage::Reserve { route, initiator: InitiatorTag::default(), previous, next },
-    );
-    let install = NodeMessage::Install { route, role };
-    assert_eq!(world.refusal(other, middle, install.clone()), Code::Denied);
+    let install = world.install_in_the_middle(1);
     assert_eq!(world.deliver(setup_key(), middle, install.clone()), Reply::Done {});
-    assert_eq!(world.refusal(setup_key(), middle, install), Code::Conflict);
-    assert_eq!(world.refusal(other, middle, NodeMessage::Confirm { route }), Code::Denied);
+    assert_eq!(world.refusal(setup_key(), middle, install.clone()), Code::Replayed);
+    assert_eq!(world.refusal(other, middle, install), Code::Replayed);
     assert_eq!(world.refusal(other, middle, NodeMessage::Undo { route }), Code::Denied);
-    assert_eq!(
-        world.refusal(
-            other,
-            middle,
-            NodeMessage::Reserve { route, initiator: InitiatorTag::default(), previous, next }
-        ),
-        Code::Replayed
-    );
+    let inspect = NodeMessage::Inspect { routes: vec![route] };
+    assert_eq!(world.deliver(other, middle, inspect), Reply::Held { routes: Vec::new() });
     assert_eq!(world.rules(), 1);
 }
 
@@ -275,23 +256,32 @@ fn only_the_setup_node_that_reserved_may_install_confirm_or_undo() {
 fn senseless_messages_are_refused() {
     let mut world = World::new(2);
     let middle = world.secrets[1].public();
-    let destination = world.destination();
-    let [a, b] = [world.hops[0].transport, world.hops[1].transport];
-    let route = RouteId::from_bytes([1; 16]);
-    let reserve =
-        |previous, next| NodeMessage::Reserve { route, initiator: InitiatorTag::default(), previous, next };
-    assert_eq!(world.refusal(setup_key(), middle, reserve(None, None)), Code::Protocol);
-    assert_eq!(world.refusal(setup_key(), middle, reserve(Some(a), Some(a))), Code::Protocol);
-    world.node(middle).body.transports.retain(|(transport, _)| *transport != b);
-    assert_eq!(world.refusal(setup_key(), middle, reserve(Some(a), Some(b))), Code::TransportDown);
-    assert_eq!(world.refusal(setup_key(), middle, NodeMessage::Confirm { route }), Code::NotFound);
-    world.node(middle).body.transports.push((b, destination));
-
-    world.deliver(setup_key(), middle, reserve(Some(a), Some(b)));
-    assert_eq!(world.refusal(setup_key(), middle, NodeMessage::Confirm { route }), Code::NotFound);
-    let role = Role::Intermediate { forward: RoutingId::TRANSPORT, backward: RoutingId(9) };
-    assert_eq!(world.refusal(setup_key(), middle, NodeMessage::Install { route, role }), Code::Protocol);
+    let good = world.install_in_the_middle(1);
+    let NodeMessage::Install { route, initiator, previous, role: Role::Intermediate { next } } = good else {
+        unreachable!("it installs an intermediate")
+    };
+    let install = |previous, next| NodeMessage::Install {
+        route,
+        initiator,
+        previous,
+        role: Role::Intermediate { next },
+    };
+    let zero = RoutingId::TRANSPORT;
+    let senseless = [
+        install(previous, previous),
+        install(byway_wire::setup::Side { label_in: zero, ..previous }, next),
+        install(previous, byway_wire::setup::Side { label_out: zero, ..next }),
+    ];
+    for message in senseless {
+        assert_eq!(world.refusal(setup_key(), middle, message), Code::Protocol);
+    }
+    let transports = world.node(middle).body.transports.split_off(1);
+    assert_eq!(world.refusal(setup_key(), middle, install(previous, next)), Code::TransportDown);
+    world.node(middle).body.transports.extend(transports);
+    assert_eq!(world.deliver(setup_key(), middle, NodeMessage::Undo { route }), Reply::Done {});
     assert_eq!(world.rules(), 0);
+    // None of that used up the id or the labels.
+    assert_eq!(world.deliver(setup_key(), middle, install(previous, next)), Reply::Done {});
 }
 
 #[test]
@@ -300,7 +290,7 @@ fn a_node_that_answers_nonsense_fails_the_setup() {
     let mut run = world.ask(1);
     run.happen(&mut world, 0, Fate::Arrives);
     let Some(crate::world::Event::Reply(call, _)) = run.under_way.pop() else { panic!() };
-    let nonsense = Reply::Reserved { forward: Some(RoutingId(1)), backward: Some(RoutingId::TRANSPORT) };
+    let nonsense = Reply::Held { routes: Vec::new() };
     run.saga.handle_reply(world.now, call, Ok(nonsense));
     let (outcome, _) = run.finish(&mut world, |_| Fate::Arrives);
     let Outcome::Failed(failure) = outcome else { panic!() };

@@ -1,14 +1,13 @@
 //! The setup node dies, or something is lost, at every point in turn: no rule stays.
 
-use std::time::Duration;
-
 use byway_base::{
     Code,
-    limits::{RESERVATION_LEASE, SETUP_TIMEOUT},
+    limits::{ROUTE_LEASE, SETUP_TIMEOUT},
 };
-use byway_setup::Outcome;
+use byway_setup::{Outcome, Step};
+use byway_wire::setup::NodeMessage;
 
-use crate::world::{Event, Fate, World, failure_code};
+use crate::world::{Event, Fate, Run, World, failure_code};
 
 const LOSSES: [Fate; 3] = [Fate::Lost, Fate::Breaks, Fate::Denied];
 
@@ -26,7 +25,7 @@ fn a_setup_node_that_dies_between_any_two_messages_leaves_no_rule_after_the_leas
             for _ in 0..dies_after {
                 run.happen(&mut world, 0, Fate::Arrives);
             }
-            world.advance(RESERVATION_LEASE);
+            world.advance(ROUTE_LEASE);
             assert_eq!(world.rules(), 0, "died after event {dies_after}");
         }
     }
@@ -40,11 +39,11 @@ fn messages_of_a_dead_setup_node_that_arrive_late_leave_no_rule_after_the_lease(
         for _ in 0..dies_after {
             run.happen(&mut world, 0, Fate::Arrives);
         }
-        world.advance(RESERVATION_LEASE / 2);
+        world.advance(ROUTE_LEASE / 2);
         while let Some(at) = run.under_way.iter().position(|event| matches!(event, Event::Message(..))) {
             run.happen(&mut world, at, Fate::Arrives);
         }
-        world.advance(RESERVATION_LEASE);
+        world.advance(ROUTE_LEASE);
         assert_eq!(world.rules(), 0, "died after event {dies_after}");
     }
 }
@@ -61,7 +60,7 @@ fn any_single_loss_or_refusal_fails_the_setup_and_undoes_everything_at_once() {
                 assert!(matches!(outcome, Outcome::Failed(_)), "event {unlucky} {loss:?}");
                 assert_eq!(world.rules(), 0, "event {unlucky} {loss:?}");
                 assert_eq!(run.saga.not_undone().count(), 0);
-                world.advance(RESERVATION_LEASE);
+                world.advance(ROUTE_LEASE);
                 assert_eq!(world.rules(), 0, "event {unlucky} {loss:?}, after the lease");
             }
         }
@@ -77,7 +76,7 @@ fn from_any_point_on_a_network_that_loses_everything_leaves_no_rule_after_the_le
             let (outcome, _) =
                 run.finish(&mut world, |event| if event >= breaks_at { loss } else { Fate::Arrives });
             assert!(matches!(outcome, Outcome::Failed(_)));
-            world.advance(RESERVATION_LEASE);
+            world.advance(ROUTE_LEASE);
             assert_eq!(world.rules(), 0, "broke at event {breaks_at} {loss:?}");
         }
     }
@@ -114,24 +113,59 @@ fn silent_nodes_cannot_delay_the_answer_beyond_the_time_of_the_source() {
                 event += 1;
             }
         }
-        assert!(world.now.saturating_since(begin) <= SETUP_TIMEOUT);
+        assert!(world.now.saturating_since(begin) < SETUP_TIMEOUT);
         assert_eq!(failure_code(&run.saga.outcome().unwrap()), Some(Code::Timeout));
     }
 }
 
 #[test]
-fn steps_that_each_take_almost_all_of_their_time_run_into_the_whole_deadline() {
-    let mut world = World::new(3);
-    let begin = world.now;
-    let mut run = world.ask(1);
-    while run.saga.outcome().is_none() {
-        let later = world.now + Duration::from_millis(2_500);
-        run.wait_until(&mut world, later);
-        for _ in 0..run.under_way.len() * 2 {
-            run.happen(&mut world, 0, Fate::Arrives);
+fn a_setup_node_that_dies_in_any_step_or_right_after_leaves_no_rule_after_the_lease() {
+    for step in Step::ALL {
+        for finish_step in [false, true] {
+            let mut world = World::new(3);
+            let mut run = world.ask(1);
+            let mut events = 0;
+            let reached =
+                |run: &Run| if finish_step { run.saga.step() > step } else { run.saga.step() >= step };
+            // The last node refuses, so that the saga goes through all of its steps.
+            while !reached(&run) && !run.saga.is_finished() {
+                let refused = matches!(&run.under_way[0], Event::Message(_, node, message)
+                    if *node == world.destination() && matches!(**message, NodeMessage::Install { .. }));
+                run.happen(&mut world, 0, if refused { Fate::Denied } else { Fate::Arrives });
+                events += 1;
+            }
+            world.advance(ROUTE_LEASE);
+            assert_eq!(world.rules(), 0, "died in {step} after {events} events");
         }
     }
-    assert_eq!(failure_code(&run.saga.outcome().unwrap()), Some(Code::Timeout));
-    assert!(world.now.saturating_since(begin) <= SETUP_TIMEOUT);
-    assert_eq!(world.rules(), 0);
+}
+
+#[test]
+fn a_node_that_dies_before_or_after_any_message_leaves_no_rule_on_the_others_after_the_lease() {
+    for victim in 1..=3_usize {
+        for dies_after in 0..=events_of_a_good_run(3) {
+            let mut world = World::new(3);
+            let victim = world.secrets[victim].public();
+            let mut run = world.ask(1);
+            for _ in 0..dies_after {
+                run.happen(&mut world, 0, Fate::Arrives);
+            }
+            // Its rules die with it, and so does everything that is sent to it or comes from it.
+            world.restart(victim);
+            while !run.saga.is_finished() {
+                if run.under_way.is_empty() {
+                    run.time_out(&mut world);
+                    continue;
+                }
+                let dead = matches!(&run.under_way[0], Event::Message(_, node, _) if *node == victim);
+                run.happen(&mut world, 0, if dead { Fate::Lost } else { Fate::Arrives });
+            }
+            let outcome = run.saga.outcome().expect("a finished saga has an outcome");
+            let whole = world.tell(run.saga.route(), &outcome);
+            assert!(!whole, "no packet crosses a node that is dead");
+            world.fault(run.saga.route(), victim);
+            world.advance(ROUTE_LEASE);
+            assert_eq!(world.rules(), 0, "died after event {dies_after}");
+        }
+    }
 }

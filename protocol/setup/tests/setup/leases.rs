@@ -4,86 +4,71 @@ use std::time::Duration;
 
 use byway_base::{
     Code, RouteId, RoutingId,
-    limits::{RESERVATION_LEASE, ROUTING_ID_QUIET, SETUP_TIMEOUT},
+    limits::{ROUTE_LEASE, ROUTING_ID_QUIET, SETUP_TIMEOUT},
 };
-use byway_setup::Surroundings;
-use byway_wire::setup::{InitiatorTag, NodeMessage, Reply, Role};
+use byway_setup::{Effect, Outcome, Refusal, Surroundings};
+use byway_wire::setup::{NodeMessage, Reply, Role};
 
-use crate::world::{Fate, World, setup_key};
-
-fn reserve(world: &World, route: u8) -> NodeMessage {
-    let (previous, next) = (Some(world.hops[0].transport), Some(world.hops[1].transport));
-    NodeMessage::Reserve {
-        route: RouteId::from_bytes([route; 16]),
-        initiator: InitiatorTag::default(),
-        previous,
-        next,
-    }
-}
+use crate::world::{Fate, World, failure_code, setup_key};
 
 #[test]
-fn a_reservation_ends_with_its_lease_and_not_before() {
+fn rules_that_nobody_uses_end_with_their_lease_and_not_before() {
     let mut world = World::new(2);
     let middle = world.secrets[1].public();
-    for (wait, expected) in [(Duration::ZERO, false), (Duration::from_secs(1), true)] {
-        let message = reserve(&world, 1 + u8::from(expected));
-        let Reply::Reserved { .. } = world.deliver(setup_key(), middle, message) else { panic!() };
-        world.advance(RESERVATION_LEASE - Duration::from_secs(1) + wait);
-        let role = Role::Intermediate { forward: RoutingId(7), backward: RoutingId(9) };
-        let route = RouteId::from_bytes([1 + u8::from(expected); 16]);
-        let reply = world.deliver(setup_key(), middle, NodeMessage::Install { route, role });
-        assert_eq!(reply != Reply::Done {}, expected);
-    }
-}
-
-#[test]
-fn installing_does_not_prolong_the_lease() {
-    let mut world = World::new(2);
-    let middle = world.secrets[1].public();
-    let message = reserve(&world, 1);
-    world.deliver(setup_key(), middle, message);
-    world.advance(RESERVATION_LEASE - Duration::from_secs(1));
-    let route = RouteId::from_bytes([1; 16]);
-    let role = Role::Intermediate { forward: RoutingId(7), backward: RoutingId(9) };
-    assert_eq!(world.deliver(setup_key(), middle, NodeMessage::Install { route, role }), Reply::Done {});
+    let message = world.install_in_the_middle(1);
+    assert_eq!(world.deliver(setup_key(), middle, message), Reply::Done {});
+    world.advance(ROUTE_LEASE - Duration::from_secs(1));
+    assert_eq!(world.rules(), 1);
     world.advance(Duration::from_secs(1));
     assert_eq!(world.rules(), 0);
 }
 
 #[test]
-fn a_label_is_not_handed_out_again_while_in_use_or_quiet() {
+fn a_label_is_not_taken_again_while_in_use_or_quiet() {
     let mut world = World::new(2);
     let middle = world.secrets[1].public();
-    let labels = |world: &mut World, route, undo: bool| {
-        // The same "random" numbers every time.
-        world.node(middle).body.labels = 1;
-        let message = reserve(world, route);
-        let reply = world.deliver(setup_key(), middle, message);
-        if undo {
-            world.deliver(setup_key(), middle, NodeMessage::Undo { route: RouteId::from_bytes([route; 16]) });
-        }
-        let Reply::Reserved { forward: Some(forward), backward: Some(backward) } = reply else { panic!() };
-        [forward, backward]
+    // The setup node draws the same labels every time.
+    let install = |world: &mut World, route| {
+        world.labels = 1;
+        let message = world.install_in_the_middle(route);
+        world.deliver(setup_key(), middle, message)
     };
-    let quiet = labels(&mut world, 1, true);
-    let in_use = labels(&mut world, 2, false);
-    let third = labels(&mut world, 3, true);
-    assert!(in_use.iter().all(|label| !quiet.contains(label)));
-    assert!(third.iter().all(|label| !quiet.contains(label) && !in_use.contains(label)));
+    let taken = |reply: &Reply| matches!(reply, Reply::Failed { failure } if failure.code == Code::Conflict);
+    assert_eq!(install(&mut world, 1), Reply::Done {});
+    assert!(taken(&install(&mut world, 2)), "in use");
+    world.deliver(setup_key(), middle, NodeMessage::Undo { route: RouteId::from_bytes([1; 16]) });
+    assert!(taken(&install(&mut world, 3)), "quiet");
     world.advance(ROUTING_ID_QUIET);
-    assert_eq!(labels(&mut world, 4, true), quiet, "usable again");
+    assert_eq!(install(&mut world, 4), Reply::Done {});
 }
 
 #[test]
-fn zero_is_never_a_label() {
+fn a_refused_label_leaves_the_other_label_free() {
     let mut world = World::new(2);
     let middle = world.secrets[1].public();
+    let first = world.install_in_the_middle(1);
+    world.deliver(setup_key(), middle, first.clone());
+    let NodeMessage::Install { role: Role::Intermediate { next: taken }, .. } = first else { panic!() };
+    let NodeMessage::Install { initiator, previous, .. } = world.install_in_the_middle(2) else { panic!() };
+    let role = Role::Intermediate { next: taken };
+    let route = RouteId::from_bytes([2; 16]);
+    let clash = NodeMessage::Install { route, initiator, previous, role };
+    assert_eq!(world.refusal(setup_key(), middle, clash), Code::Conflict);
+    let NodeMessage::Install { role, .. } = world.install_in_the_middle(2) else { panic!() };
+    let again = NodeMessage::Install { route, initiator, previous, role };
+    assert_eq!(world.deliver(setup_key(), middle, again), Reply::Done {});
+}
+
+#[test]
+fn zero_is_never_a_label_of_a_source() {
+    let mut world = World::new(2);
+    let (now, source, first) = (world.now, world.source(), world.hops[0].transport);
+    let node = world.node(source);
     // The number before zero in the sequence of `Body::draw`.
-    world.node(middle).body.labels = 634_785_765;
-    assert_eq!(world.node(middle).body.clone().draw(), 0);
-    let message = reserve(&world, 1);
-    let Reply::Reserved { forward, .. } = world.deliver(setup_key(), middle, message) else { panic!() };
-    assert!(forward.is_some_and(|label| label != RoutingId::TRANSPORT));
+    node.body.labels = 634_785_765;
+    assert_eq!(node.body.clone().draw(), 0);
+    let label = node.book.ask(now, setup_key(), RouteId::from_bytes([1; 16]), first, &mut node.body);
+    assert!(label.is_ok_and(|label| label != RoutingId::TRANSPORT));
 }
 
 #[test]
@@ -92,7 +77,7 @@ fn everything_is_forgotten_once_leases_and_quiet_times_are_over() {
     let mut run = world.ask(1);
     run.finish(&mut world, |_| Fate::Arrives);
     assert!(world.nodes.values().all(|node| node.book.counts().rules > 0));
-    world.advance(RESERVATION_LEASE);
+    world.advance(ROUTE_LEASE);
     world.advance(ROUTING_ID_QUIET);
     for at in [0, 1, 2] {
         let key = world.secrets[at].public();
@@ -118,28 +103,40 @@ fn a_route_that_the_forwarder_removed_by_itself_is_gone_for_the_rule_book() {
 }
 
 #[test]
-fn a_source_that_gave_up_refuses_its_own_route_and_drops_what_was_installed() {
+fn a_source_that_gave_up_takes_no_answer_and_drops_what_was_installed() {
     let mut world = World::new(2);
     let mut run = world.ask(1);
     let (now, source, route) = (world.now, world.source(), run.saga.route());
     assert_eq!(world.node(source).book.abandon(now, route), None);
     let (outcome, _) = run.finish(&mut world, |_| Fate::Arrives);
-    assert_eq!(crate::world::failure_code(&outcome), Some(Code::Denied));
+    assert!(!world.tell(route, &outcome));
 
     let mut run = world.ask(2);
-    run.finish(&mut world, |_| Fate::Arrives);
+    let (outcome, _) = run.finish(&mut world, |_| Fate::Arrives);
+    assert!(world.tell(run.saga.route(), &outcome));
     let effect = world.node(source).book.abandon(now, run.saga.route());
-    assert_eq!(effect, Some(byway_setup::Effect::Remove { route: run.saga.route() }));
+    assert_eq!(effect, Some(Effect::Remove { route: run.saga.route() }));
 }
 
 #[test]
-fn an_awaited_route_is_awaited_no_longer_than_its_source_waits() {
+fn an_answer_is_taken_no_longer_than_the_source_waits() {
     let mut world = World::new(2);
     let mut run = world.ask(1);
+    let (outcome, _) = run.finish(&mut world, |_| Fate::Arrives);
+    assert!(matches!(outcome, Outcome::Established { .. }));
     world.advance(SETUP_TIMEOUT);
-    run.happen(&mut world, 0, Fate::Arrives);
-    let Some(crate::world::Event::Reply(_, Ok(Reply::Failed { failure }))) = run.under_way.last() else {
-        panic!()
-    };
-    assert_eq!(failure.code, Code::Denied);
+    assert!(!world.tell(run.saga.route(), &outcome));
+}
+
+#[test]
+fn a_source_that_lost_its_transport_takes_no_answer() {
+    let mut world = World::new(2);
+    let mut run = world.ask(1);
+    let (outcome, _) = run.finish(&mut world, |_| Fate::Arrives);
+    let (now, source, route) = (world.now, world.source(), run.saga.route());
+    let Outcome::Established { label_out } = outcome else { panic!("{:?}", failure_code(&outcome)) };
+    let node = world.node(source);
+    node.body.transports.clear();
+    let refused = node.book.established(now, setup_key(), route, label_out, &node.body);
+    assert!(matches!(refused, Err(Refusal::TransportDown(_))));
 }

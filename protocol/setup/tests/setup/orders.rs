@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use byway_base::{
     PublicKey,
-    limits::{RESERVATION_LEASE, SETUP_TIMEOUT},
+    limits::{ROUTE_LEASE, SETUP_TIMEOUT},
 };
 use byway_setup::Outcome;
 use byway_wire::setup::NodeMessage;
@@ -50,7 +50,7 @@ proptest! {
         let begin = world.now;
         let mut run = world.ask(1);
         for turn in turns {
-            if run.saga.outcome() == Some(Outcome::Established) {
+            if matches!(run.saga.outcome(), Some(Outcome::Established { .. })) {
                 break;
             }
             match turn {
@@ -67,9 +67,10 @@ proptest! {
         }
         let (outcome, _) = run.finish(&mut world, |_| Fate::Arrives);
         match outcome {
-            Outcome::Established => {
+            Outcome::Established { .. } => {
                 let nodes = usize::from(hops) + 1;
-                prop_assert!(world.now.saturating_since(begin) <= SETUP_TIMEOUT);
+                prop_assert!(world.now.saturating_since(begin) < SETUP_TIMEOUT);
+                prop_assert!(world.tell(run.saga.route(), &outcome));
                 prop_assert_eq!(world.rules(), nodes);
                 prop_assert_eq!(walk(&world, run.saga.route(), true), nodes);
                 prop_assert_eq!(walk(&world, run.saga.route(), false), nodes);
@@ -79,7 +80,7 @@ proptest! {
                 while !run.under_way.is_empty() {
                     run.happen(&mut world, 0, Fate::Arrives);
                 }
-                world.advance(RESERVATION_LEASE);
+                world.advance(ROUTE_LEASE);
                 prop_assert_eq!(world.rules(), 0);
             }
         }

@@ -1,11 +1,11 @@
 //! What one neighbour and one source may have of a node (`security.md`, rows 5, 11).
 
 use byway_base::{
-    Code, PublicKey, RouteId, TransportId,
-    limits::{RESERVATION_LEASE, ROUTING_ID_QUIET},
+    Code, PublicKey, RouteId,
+    limits::{ROUTE_LEASE, ROUTING_ID_QUIET},
 };
 use byway_setup::{Outcome, Quotas, RuleBook};
-use byway_wire::setup::{InitiatorTag, NodeMessage, Reply};
+use byway_wire::setup::{InitiatorTag, NodeMessage, Reply, Role};
 use proptest::{collection::vec, prelude::*};
 
 use crate::world::{Fate, World, failure_code, secret, setup_key};
@@ -17,25 +17,28 @@ const QUOTAS: Quotas =
 struct Middle {
     world: World,
     key: PublicKey,
-    sides: [TransportId; 2],
 }
 
 impl Middle {
     fn new(quotas: Quotas) -> Self {
         let world = World::with_quotas(2, quotas);
-        let (key, sides) = (world.secrets[1].public(), [world.hops[0].transport, world.hops[1].transport]);
-        Self { world, key, sides }
+        let key = world.secrets[1].public();
+        Self { world, key }
     }
 
-    /// Reserves a route that comes from the neighbour `from`, 0 or 1, and is of the source `initiator`.
-    fn reserve(&mut self, route: u8, from: usize, initiator: u8) -> Result<(), Code> {
-        self.reserve_by(setup_key(), route, from, initiator)
+    /// Installs a route that comes from the neighbour `from`, 0 or 1, and is of the source `initiator`.
+    fn install(&mut self, route: u8, from: usize, initiator: u8) -> Result<(), Code> {
+        self.install_by(setup_key(), route, from, initiator)
     }
 
-    fn reserve_by(&mut self, by: PublicKey, route: u8, from: usize, initiator: u8) -> Result<(), Code> {
-        let (previous, next) = (Some(self.sides[from]), Some(self.sides[1 - from]));
-        let (route, initiator) = (RouteId::from_bytes([route; 16]), InitiatorTag([initiator; 16]));
-        let message = NodeMessage::Reserve { route, initiator, previous, next };
+    fn install_by(&mut self, by: PublicKey, route: u8, from: usize, initiator: u8) -> Result<(), Code> {
+        let message = self.world.install_in_the_middle(route);
+        let NodeMessage::Install { route, previous, role: Role::Intermediate { next }, .. } = message else {
+            unreachable!("it installs an intermediate")
+        };
+        let [previous, next] = if from == 0 { [previous, next] } else { [next, previous] };
+        let (initiator, role) = (InitiatorTag([initiator; 16]), Role::Intermediate { next });
+        let message = NodeMessage::Install { route, initiator, previous, role };
         match self.world.deliver(by, self.key, message) {
             Reply::Failed { failure } => Err(failure.code),
             _ => Ok(()),
@@ -56,25 +59,25 @@ impl Middle {
 fn a_neighbour_brings_no_route_beyond_its_quota_and_others_are_not_concerned() {
     let mut middle = Middle::new(QUOTAS);
     for route in 0..4 {
-        assert_eq!(middle.reserve(route, 0, route), Ok(()));
+        assert_eq!(middle.install(route, 0, route), Ok(()));
     }
-    assert_eq!(middle.reserve(4, 0, 4), Err(Code::Limit));
+    assert_eq!(middle.install(4, 0, 4), Err(Code::Limit));
     // What goes on to a neighbour is not that neighbour's.
-    assert_eq!(middle.reserve(5, 1, 5), Ok(()));
+    assert_eq!(middle.install(5, 1, 5), Ok(()));
     assert_eq!(middle.counts().refused_peer_quota, 1);
     // A label counts until it is forgotten.
     middle.undo(0);
-    assert_eq!(middle.reserve(6, 0, 6), Err(Code::Limit));
+    assert_eq!(middle.install(6, 0, 6), Err(Code::Limit));
     middle.world.advance(ROUTING_ID_QUIET);
-    assert_eq!(middle.reserve(6, 0, 6), Ok(()));
+    assert_eq!(middle.install(6, 0, 6), Ok(()));
 }
 
 #[test]
 fn a_source_holds_no_route_beyond_its_quota_whichever_way_it_comes_and_others_are_not_concerned() {
     let mut middle = Middle::new(QUOTAS);
-    assert_eq!((middle.reserve(0, 0, 7), middle.reserve(1, 1, 7)), (Ok(()), Ok(())));
-    assert_eq!(middle.reserve(2, 0, 7), Err(Code::Limit));
-    assert_eq!(middle.reserve(3, 0, 8), Ok(()));
+    assert_eq!((middle.install(0, 0, 7), middle.install(1, 1, 7)), (Ok(()), Ok(())));
+    assert_eq!(middle.install(2, 0, 7), Err(Code::Limit));
+    assert_eq!(middle.install(3, 0, 8), Ok(()));
     assert_eq!((middle.counts().refused_initiator_quota, middle.counts().rules), (1, 6));
 }
 
@@ -83,9 +86,9 @@ fn equal_tags_of_two_setup_nodes_are_two_sources() {
     let mut middle = Middle::new(QUOTAS);
     let (key, other) = (middle.key, secret(201).public());
     middle.world.node(key).book = RuleBook::new(key, [setup_key(), other], QUOTAS);
-    assert_eq!((middle.reserve(0, 0, 7), middle.reserve(1, 0, 7)), (Ok(()), Ok(())));
-    assert_eq!(middle.reserve_by(other, 2, 0, 7), Ok(()));
-    assert_eq!(middle.reserve(3, 0, 7), Err(Code::Limit));
+    assert_eq!((middle.install(0, 0, 7), middle.install(1, 0, 7)), (Ok(()), Ok(())));
+    assert_eq!(middle.install_by(other, 2, 0, 7), Ok(()));
+    assert_eq!(middle.install(3, 0, 7), Err(Code::Limit));
 }
 
 #[test]
@@ -94,8 +97,9 @@ fn a_nodes_own_routes_use_up_no_quota_of_sources_and_neighbours() {
     let mut world = World::new(2);
     let source = world.source();
     world.node(source).book = RuleBook::new(source, [setup_key()], none);
-    let (outcome, _) = world.ask(1).finish(&mut world, |_| Fate::Arrives);
-    assert_eq!(outcome, Outcome::Established);
+    let mut run = world.ask(1);
+    let (outcome, _) = run.finish(&mut world, |_| Fate::Arrives);
+    assert!(world.tell(run.saga.route(), &outcome));
     let middle = world.secrets[1].public();
     world.node(middle).book = RuleBook::new(middle, [setup_key()], none);
     let (outcome, _) = world.ask(2).finish(&mut world, |_| Fate::Arrives);
@@ -109,7 +113,7 @@ fn a_source_is_counted_the_same_on_every_route_that_a_setup_node_asks_for() {
     let mut world = World::with_quotas(3, QUOTAS);
     let outcomes: Vec<_> =
         (1..=3).map(|route| world.ask(route).finish(&mut world, |_| Fate::Arrives).0).collect();
-    assert_eq!(outcomes[..2], [Outcome::Established, Outcome::Established]);
+    assert!(outcomes[..2].iter().all(|outcome| matches!(outcome, Outcome::Established { .. })));
     assert_eq!(failure_code(&outcomes[2]), Some(Code::Limit));
 }
 
@@ -118,21 +122,18 @@ fn a_node_without_transit_is_an_end_and_nothing_else() {
     let mut middle = Middle::new(Quotas::default());
     let key = middle.key;
     middle.world.node(key).book.set_transit(false);
-    assert_eq!(middle.reserve(0, 0, 0), Err(Code::Limit));
-    let end = NodeMessage::Reserve {
-        route: RouteId::from_bytes([1; 16]),
-        initiator: InitiatorTag::default(),
-        previous: Some(middle.sides[0]),
-        next: None,
-    };
-    assert!(matches!(middle.world.deliver(setup_key(), key, end), Reply::Reserved { .. }));
+    assert_eq!(middle.install(0, 0, 0), Err(Code::Limit));
+    let (now, first) = (middle.world.now, middle.world.hops[1].transport);
+    let node = middle.world.node(key);
+    let own = node.book.ask(now, setup_key(), RouteId::from_bytes([1; 16]), first, &mut node.body);
+    assert!(own.is_ok());
     assert_eq!((middle.counts().refused_transit, middle.counts().rules), (1, 1));
     middle.world.node(key).book.set_transit(true);
-    assert_eq!(middle.reserve(0, 0, 0), Ok(()));
+    assert_eq!(middle.install(0, 0, 0), Ok(()));
 }
 
 proptest! {
-    /// `(0, ..)` waits, `(1, ..)` undoes, anything else reserves; a plain count of what is held says what must happen.
+    /// `(0, ..)` waits, `(1, ..)` undoes, anything else installs; a plain count of what is held says what must happen.
     #[test]
     fn quotas_hold_under_any_order_and_are_whole_again_afterwards(
         steps in vec((0..6u8, 0..64u8, 0..2usize, 0..3u8), 1..200),
@@ -143,7 +144,7 @@ proptest! {
         for (step, route, from, initiator) in steps {
             let now = middle.world.now;
             match step {
-                0 => middle.world.advance(RESERVATION_LEASE / 2),
+                0 => middle.world.advance(ROUTE_LEASE / 2),
                 1 => {
                     middle.undo(route);
                     // A route that ended by itself before is quiet already.
@@ -163,20 +164,20 @@ proptest! {
                     } else {
                         Ok(())
                     };
-                    prop_assert_eq!(middle.reserve(route, from, initiator), expected);
+                    prop_assert_eq!(middle.install(route, from, initiator), expected);
                     if expected.is_ok() {
-                        held.push((route, from, initiator, now + RESERVATION_LEASE + ROUTING_ID_QUIET));
+                        held.push((route, from, initiator, now + ROUTE_LEASE + ROUTING_ID_QUIET));
                     }
                 }
             }
             let now = middle.world.now;
             held.retain(|held| held.3 > now);
         }
-        middle.world.advance(RESERVATION_LEASE);
+        middle.world.advance(ROUTE_LEASE);
         middle.world.advance(ROUTING_ID_QUIET);
         prop_assert_eq!(middle.counts().rules, 0);
         for route in 100..104 {
-            prop_assert_eq!(middle.reserve(route, 0, route), Ok(()));
+            prop_assert_eq!(middle.install(route, 0, route), Ok(()));
         }
     }
 }

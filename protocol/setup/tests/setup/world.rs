@@ -3,17 +3,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use byway_base::{
-    Code, Moment, OverlayAddress, Port, PublicKey, RouteId, SecretKey, TransportId, TransportType, UnixTime,
-    limits::ROUTE_REQUEST_TTL,
+    Code, Moment, OverlayAddress, Port, PublicKey, RouteId, RoutingId, SecretKey, TransportId, TransportType,
+    UnixTime, limits::ROUTE_REQUEST_TTL,
 };
 use byway_setup::{
-    Action, CallFailure, CallId, Effect, Initiators, InstalledRoute, Outcome, Quotas, RuleBook, Saga,
+    Action, Asked, CallFailure, CallId, Effect, Initiators, InstalledRoute, Outcome, Quotas, RuleBook, Saga,
     Surroundings,
 };
 use byway_wire::{
     Hop, RouteRequest, SignedRouteRequest,
     route_request::path_digest,
-    setup::{Failure, NodeMessage, Reply},
+    setup::{Failure, InitiatorTag, NodeMessage, Reply, Role, Side},
 };
 
 pub(crate) const PORT: Port = Port(80);
@@ -28,6 +28,12 @@ pub(crate) fn initiators() -> Initiators {
 
 pub(crate) fn setup_key() -> PublicKey {
     secret(200).public()
+}
+
+/// A sequence of numbers that are all different.
+fn next(number: &mut u32) -> u32 {
+    *number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+    *number
 }
 
 /// What a node has besides its rule book.
@@ -54,28 +60,24 @@ impl Surroundings for Body {
     }
 
     fn draw(&mut self) -> u32 {
-        self.labels = self.labels.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        self.labels
+        next(&mut self.labels)
     }
 }
 
 pub(crate) struct Node {
     pub(crate) book: RuleBook,
     pub(crate) body: Body,
-    /// The forwarder's rules, with whether they are activated.
-    pub(crate) table: BTreeMap<RouteId, (InstalledRoute, bool)>,
+    /// The forwarder's rules.
+    pub(crate) table: BTreeMap<RouteId, InstalledRoute>,
 }
 
 impl Node {
-    fn apply(&mut self, effects: Vec<Effect>) {
+    pub(crate) fn apply(&mut self, effects: impl IntoIterator<Item = Effect>) {
         for effect in effects {
             match effect {
                 Effect::Install(rules) => {
-                    let former = self.table.insert(rules.route, (*rules, false));
+                    let former = self.table.insert(rules.route, *rules);
                     assert!(former.is_none(), "rules were installed twice");
-                }
-                Effect::Activate { route } => {
-                    self.table.get_mut(&route).expect("only installed routes are activated").1 = true;
                 }
                 Effect::Remove { route } => {
                     self.table.remove(&route).expect("only installed routes are removed");
@@ -92,6 +94,8 @@ pub(crate) struct World {
     pub(crate) secrets: Vec<SecretKey>,
     pub(crate) nodes: BTreeMap<PublicKey, Node>,
     pub(crate) hops: Vec<Hop>,
+    /// The setup node's last number for a label.
+    pub(crate) labels: u32,
 }
 
 impl World {
@@ -123,7 +127,7 @@ impl World {
         };
         let nodes = secrets.iter().map(node).collect();
         let now = Moment::from_origin(Duration::from_secs(1_000));
-        Self { now, clock: UnixTime(1_700_000_000), secrets, nodes, hops }
+        Self { now, clock: UnixTime(1_700_000_000), secrets, nodes, hops, labels: 7 }
     }
 
     pub(crate) fn source(&self) -> PublicKey {
@@ -153,12 +157,85 @@ impl World {
     pub(crate) fn ask(&mut self, route: u8) -> Run {
         let request = self.request(route).sign(&self.secrets[0]);
         let (now, source, first) = (self.now, self.source(), self.hops[0].transport);
-        self.node(source).book.expect(now, request.clone(), first);
-        self.saga(request)
+        let Node { book, body, .. } = self.node(source);
+        let label_in = book.ask(now, setup_key(), request.request.route, first, body);
+        self.run(request, label_in.expect("a source can have a route of its own"))
     }
 
-    pub(crate) fn saga(&self, request: SignedRouteRequest) -> Run {
-        Run::new(Saga::new(self.now, self.clock, request, &self.hops, self.source(), &initiators()))
+    /// A setup node begins with a request of the source.
+    pub(crate) fn run(&mut self, request: SignedRouteRequest, label_in: RoutingId) -> Run {
+        let asked = Asked { caller: self.source(), request, hops: self.hops.clone(), label_in };
+        self.run_asked(asked)
+    }
+
+    pub(crate) fn run_asked(&mut self, asked: Asked) -> Run {
+        let labels = &mut self.labels;
+        Run::new(Saga::new(self.now, self.clock, &asked, &initiators(), &mut || next(labels)))
+    }
+
+    /// The message that installs an intermediate's rules at the second node of the row, as if the source were the first.
+    pub(crate) fn install_in_the_middle(&mut self, route: u8) -> NodeMessage {
+        let mut side = |hop: usize| Side {
+            transport: self.hops[hop].transport,
+            label_in: RoutingId(next(&mut self.labels)),
+            label_out: RoutingId(next(&mut self.labels)),
+        };
+        let (previous, next) = (side(0), side(1));
+        NodeMessage::Install {
+            route: RouteId::from_bytes([route; 16]),
+            initiator: InitiatorTag::default(),
+            previous,
+            role: Role::Intermediate { next },
+        }
+    }
+
+    /// The message that installs the rule of the last node of the row.
+    pub(crate) fn install_at_the_end(&mut self, route: RouteId, request: SignedRouteRequest) -> NodeMessage {
+        let hop = self.hops.last().expect("a row has a hop");
+        let (transport, label_in) = (hop.transport, RoutingId(next(&mut self.labels)));
+        let previous = Side { transport, label_in, label_out: RoutingId(5) };
+        let initiator = InitiatorTag::default();
+        NodeMessage::Install { route, initiator, previous, role: Role::Destination { request } }
+    }
+
+    /// The setup node's good news reach the source, if it still awaits them; it sends its first packet at once, which
+    /// crosses every node that has its rules, and stops at the first that does not.
+    pub(crate) fn tell(&mut self, route: RouteId, outcome: &Outcome) -> bool {
+        let Outcome::Established { label_out } = *outcome else { return false };
+        let (now, source) = (self.now, self.source());
+        let Node { book, body, .. } = self.node(source);
+        let Ok(rules) = book.established(now, setup_key(), route, label_out, body) else { return false };
+        self.node(source).apply([Effect::Install(Box::new(rules))]);
+        let row: Vec<_> = self.secrets.iter().map(SecretKey::public).collect();
+        for key in row {
+            let node = self.node(key);
+            if !node.table.contains_key(&route) {
+                return false;
+            }
+            node.body.used.push(route);
+        }
+        true
+    }
+
+    /// A node begins anew and knows nothing.
+    pub(crate) fn restart(&mut self, key: PublicKey) {
+        let node = self.node(key);
+        node.book = RuleBook::new(key, [setup_key()], Quotas::default());
+        node.table.clear();
+        node.body.used.clear();
+    }
+
+    /// A packet of the route met a node without a rule for it: the nodes before it are told, as their forwarders do.
+    pub(crate) fn fault(&mut self, route: RouteId, at: PublicKey) {
+        let before: Vec<_> =
+            self.secrets.iter().map(SecretKey::public).take_while(|key| *key != at).collect();
+        let now = self.now;
+        for key in before {
+            let node = self.node(key);
+            if node.body.used.contains(&route) && node.table.remove(&route).is_some() {
+                node.book.removed(now, route);
+            }
+        }
     }
 
     /// One message from a setup node, obeyed or refused.
@@ -290,7 +367,7 @@ impl Run {
 
 pub(crate) fn failure_code(outcome: &Outcome) -> Option<Code> {
     match outcome {
-        Outcome::Established => None,
+        Outcome::Established { .. } => None,
         Outcome::Failed(failure) => Some(failure.code),
     }
 }

@@ -68,7 +68,7 @@ fn every_protocol_has_an_example_in_the_documents() {
 #[test]
 fn the_limits_in_the_documents_are_those_of_the_code() {
     let setup_hops = format!("1 to {} hops", limits::HOPS_MAX);
-    let lease = format!("vanishes after {} seconds", limits::RESERVATION_LEASE.as_secs());
+    let lease = format!("vanish after {} seconds", limits::ROUTE_LEASE.as_secs());
     let ahead = format!("at most {} seconds ahead", limits::ROUTE_REQUEST_TTL.as_secs());
     let valid = format!("more than {} seconds", limits::RECORD_TTL.as_secs());
     let skew = format!("difference of {} seconds", limits::CLOCK_SKEW.as_secs());
@@ -87,6 +87,7 @@ fn the_limits_in_the_documents_are_those_of_the_code() {
         ("setup", format!("at most {} bytes", spaced(limits::SETUP_MESSAGE_MAX))),
         ("setup", setup_hops),
         ("setup", lease),
+        ("setup", format!("at most {} routes", limits::SETUP_INSPECT_ROUTES)),
         ("setup", ahead),
         ("setup", skew.clone()),
         ("punch", format!("at most {} bytes", byway_wire::punch::PUNCH_MESSAGE_MAX)),

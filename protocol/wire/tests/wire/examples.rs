@@ -10,7 +10,7 @@ use byway_wire::{
     packet::{FLAG_ANSWER, FLAG_BLOCKED, FLAG_PROBE, FLAG_RETURN, PROBE_BYTES},
     punch::{Half, Mapping, PunchAnswer, PunchOffer, Refusal},
     route_request::path_digest,
-    setup::{Failure, InitiatorTag, NodeMessage, Reply, Role, SourceMessage},
+    setup::{Failure, InitiatorTag, NodeMessage, Reply, Role, Side, SourceMessage},
 };
 
 use crate::{
@@ -179,44 +179,27 @@ fn route_requests() -> Vec<Example> {
 }
 
 fn setup_messages() -> Vec<Example> {
-    let establish = SourceMessage::Establish { request: signed_request(), hops: hops() };
+    let (label_in, label_out) = (label(0x0a0b_0c0d), label(0x1a1b_1c1d));
+    let establish = SourceMessage::Establish { request: signed_request(), hops: hops(), label_in };
     let initiator = InitiatorTag(*b"whose route it i");
-    let reserve = |previous, next| NodeMessage::Reserve { route: route(), initiator, previous, next };
-    let install = |role| NodeMessage::Install { route: route(), role };
-    let (forward, backward) = (label(0x0a0b_0c0d), label(0x1a1b_1c1d));
-    let (towards_source, towards_destination) = (transport(1, 2), transport(2, 3));
+    let previous = Side { transport: transport(1, 2), label_in, label_out };
+    let next =
+        Side { transport: transport(2, 3), label_in: label(0x2a2b_2c2d), label_out: label(0x3a3b_3c3d) };
+    let install = |role| NodeMessage::Install { route: route(), initiator, previous, role };
     let failure = Failure { code: Code::TransportDown, why: "the transport to cph4 is down".into() };
-    let source = Role::Source { request: signed_request(), forward };
-    let destination = Role::Destination { request: signed_request(), backward };
+    let destination = Role::Destination { request: signed_request() };
+    let (inspect, none) = (NodeMessage::Inspect { routes: vec![route()] }, Vec::new());
     vec![
         Example::new("setup/establish", setup_message(), establish),
-        Example::new("setup/reserve-source", setup_message(), reserve(None, Some(towards_source))),
-        Example::new(
-            "setup/reserve-intermediate",
-            setup_message(),
-            reserve(Some(towards_source), Some(towards_destination)),
-        ),
-        Example::new("setup/reserve-destination", setup_message(), reserve(Some(towards_destination), None)),
-        Example::new("setup/install-source", setup_message(), install(source)),
-        Example::new(
-            "setup/install-intermediate",
-            setup_message(),
-            install(Role::Intermediate { forward, backward }),
-        ),
+        Example::new("setup/ping", setup_message(), SourceMessage::Ping {}),
+        Example::new("setup/install-intermediate", setup_message(), install(Role::Intermediate { next })),
         Example::new("setup/install-destination", setup_message(), install(destination)),
-        Example::new("setup/confirm", setup_message(), NodeMessage::Confirm { route: route() }),
         Example::new("setup/undo", setup_message(), NodeMessage::Undo { route: route() }),
+        Example::new("setup/inspect", setup_message(), inspect),
         Example::new("setup/reply-done", setup_message(), Reply::Done {}),
-        Example::new(
-            "setup/reply-reserved",
-            setup_message(),
-            Reply::Reserved { forward: Some(forward), backward: Some(backward) },
-        ),
-        Example::new(
-            "setup/reply-reserved-source",
-            setup_message(),
-            Reply::Reserved { forward: None, backward: Some(backward) },
-        ),
+        Example::new("setup/reply-established", setup_message(), Reply::Established { label_out }),
         Example::new("setup/reply-failed", setup_message(), Reply::Failed { failure }),
+        Example::new("setup/reply-held", setup_message(), Reply::Held { routes: vec![route()] }),
+        Example::new("setup/reply-held-none", setup_message(), Reply::Held { routes: none }),
     ]
 }

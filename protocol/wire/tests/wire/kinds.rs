@@ -58,18 +58,22 @@ fn the_examples_show_every_body_of_a_record() {
 
 #[test]
 fn the_examples_show_every_setup_message_role_and_reply() {
-    assert_kinds("setup/establish", 1, first_byte::<SourceMessage>);
+    const VERSION_KIND_ROUTE_INITIATOR_SIDE: usize = 1 + 1 + 16 + 16 + (16 + 4 + 4);
     assert_kinds("setup/reply-", 1, first_byte::<Reply>);
-    assert_kinds("setup/install-", 1 + 1 + 16, first_byte::<Role>);
+    assert_kinds("setup/install-", VERSION_KIND_ROUTE_INITIATOR_SIDE, first_byte::<Role>);
+    assert_setup_kinds(&["establish", "ping"], first_byte::<SourceMessage>);
+    assert_setup_kinds(&["install", "undo", "inspect"], first_byte::<NodeMessage>);
+}
+
+fn assert_setup_kinds(names: &[&str], decode: impl Fn(u8) -> Option<DecodeError>) {
     let examples = examples::all();
     for kind in 0..=u8::MAX {
-        let known = first_byte::<NodeMessage>(kind) != Some(DecodeError::Kind(kind));
+        let known = decode(kind) != Some(DecodeError::Kind(kind));
         let shown = examples.iter().any(|example| {
-            let to_node = ["reserve", "install", "confirm", "undo"];
-            to_node.iter().any(|name| example.name.starts_with(&format!("setup/{name}")))
+            names.iter().any(|name| example.name.starts_with(&format!("setup/{name}")))
                 && example.bytes[1] == kind
         });
-        assert_eq!(known, shown, "kind {kind}");
+        assert_eq!(known, shown, "{names:?}: kind {kind}");
     }
 }
 

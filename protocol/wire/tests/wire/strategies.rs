@@ -14,9 +14,9 @@ use byway_wire::{
     messaging::Frame,
     packet::{FLAG_ANSWER, FLAG_BLOCKED, FLAG_PROBE, FLAG_RETURN, PROBE_BYTES},
     punch::{Candidates, Half, Mapping, PunchAnswer, PunchOffer, Refusal},
-    setup::{Failure, InitiatorTag, NodeMessage, Reply, Role, SourceMessage},
+    setup::{Failure, InitiatorTag, NodeMessage, Reply, Role, Side, SourceMessage},
 };
-use proptest::{collection::vec, option, prelude::*, sample::select};
+use proptest::{collection::vec, prelude::*, sample::select};
 
 pub(crate) fn key() -> impl Strategy<Value = PublicKey> {
     any::<[u8; 32]>().prop_map(|seed| SecretKey::from_seed(seed).public())
@@ -199,39 +199,46 @@ pub(crate) fn signed_request() -> impl Strategy<Value = SignedRouteRequest> {
 }
 
 pub(crate) fn source_message() -> impl Strategy<Value = SourceMessage> {
-    (signed_request(), vec(hop(), 0..=HOPS_MAX))
-        .prop_map(|(request, hops)| SourceMessage::Establish { request, hops })
+    let establish = (signed_request(), vec(hop(), 0..=HOPS_MAX), label());
+    prop_oneof![
+        4 => establish.prop_map(|(request, hops, label_in)| {
+            SourceMessage::Establish { request, hops, label_in }
+        }),
+        1 => Just(SourceMessage::Ping {}),
+    ]
 }
 
 pub(crate) fn node_message() -> impl Strategy<Value = NodeMessage> {
+    let install = (route(), any::<[u8; 16]>(), side(), role());
     prop_oneof![
-        (route(), any::<[u8; 16]>(), option::of(transport()), option::of(transport())).prop_map(
-            |(route, tag, previous, next)| NodeMessage::Reserve {
-                route,
-                initiator: InitiatorTag(tag),
-                previous,
-                next
-            }
-        ),
-        (route(), role()).prop_map(|(route, role)| NodeMessage::Install { route, role }),
-        route().prop_map(|route| NodeMessage::Confirm { route }),
+        install.prop_map(|(route, tag, previous, role)| {
+            NodeMessage::Install { route, initiator: InitiatorTag(tag), previous, role }
+        }),
         route().prop_map(|route| NodeMessage::Undo { route }),
+        vec(route(), 0..20).prop_map(|routes| NodeMessage::Inspect { routes }),
     ]
+}
+
+fn side() -> impl Strategy<Value = Side> {
+    (transport(), label(), label()).prop_map(|(transport, label_in, label_out)| Side {
+        transport,
+        label_in,
+        label_out,
+    })
 }
 
 fn role() -> impl Strategy<Value = Role> {
     prop_oneof![
-        (signed_request(), label()).prop_map(|(request, forward)| Role::Source { request, forward }),
-        (label(), label()).prop_map(|(forward, backward)| Role::Intermediate { forward, backward }),
-        (signed_request(), label()).prop_map(|(request, backward)| Role::Destination { request, backward }),
+        side().prop_map(|next| Role::Intermediate { next }),
+        signed_request().prop_map(|request| Role::Destination { request }),
     ]
 }
 
 pub(crate) fn reply() -> impl Strategy<Value = Reply> {
     prop_oneof![
         Just(Reply::Done {}),
-        (option::of(label()), option::of(label()))
-            .prop_map(|(forward, backward)| Reply::Reserved { forward, backward }),
+        label().prop_map(|label_out| Reply::Established { label_out }),
         (select(Code::ALL), text()).prop_map(|(code, why)| Reply::Failed { failure: Failure { code, why } }),
+        vec(route(), 0..20).prop_map(|routes| Reply::Held { routes }),
     ]
 }

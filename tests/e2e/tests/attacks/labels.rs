@@ -8,7 +8,7 @@ use byway_node::{Node, PathChoice};
 use byway_wire::{Kind, Packet, Reason};
 
 use crate::support::{
-    Hand, HandLink, HandedOut, Plane, dial_echo, echo, exchange, pattern, secret, tcp_between,
+    Hand, HandLink, Labels, Plane, dial_echo, echo, exchange, pattern, secret, tcp_between,
 };
 
 /// Bytes of each exchange: many times what waits in any queue.
@@ -16,9 +16,9 @@ const BYTES: usize = 4 * 1024 * 1024;
 /// Small labels that a guesser would try, whatever else it knows.
 const GUESSES: u32 = 500;
 
-/// Every label that any node of the route handed out, and guesses.
-fn labels(handed_out: &HandedOut) -> BTreeSet<RoutingId> {
-    let real = handed_out.values().flat_map(|(forward, backward)| [*forward, *backward]).flatten();
+/// Every label of any node of the route, and guesses.
+fn labels(known: &Labels) -> BTreeSet<RoutingId> {
+    let real = known.values().flatten().copied();
     real.chain((1..=GUESSES).map(RoutingId)).collect()
 }
 
@@ -58,14 +58,14 @@ async fn a_neighbour_that_knows_every_routing_id_of_others_routes_can_do_nothing
         let asked = setup_node.asked().await;
         setup_node.obey(asked).await
     };
-    let (mut stream, handed_out) = tokio::join!(dial_echo(source, destination, choice), set_up);
-    assert_eq!(handed_out.len(), 3, "the labels of all three nodes are known to the attacker");
+    let (mut stream, known) = tokio::join!(dial_echo(source, destination, choice), set_up);
+    assert_eq!(known.len(), 3, "the labels of all three nodes are known to the attacker");
     let routes = || source.sessions().iter().flat_map(|session| session.routes.clone()).collect::<Vec<_>>();
     let route = routes()[0].route;
     let bytes = pattern(BYTES);
     exchange(&mut stream, &bytes).await;
 
-    let labels = labels(&handed_out);
+    let labels = labels(&known);
     let count = labels.len() as u64;
     for attacked in &nodes {
         let mut eve = HandLink::open(&secret(66), attacked).await;

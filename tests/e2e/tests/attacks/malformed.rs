@@ -11,7 +11,7 @@ use std::{
 
 use byway_api::local::GetStatus;
 use byway_app_sdk::LocalNode;
-use byway_base::{Code, RouteId, limits::SETUP_MESSAGE_MAX};
+use byway_base::{Code, RouteId, RoutingId, limits::SETUP_MESSAGE_MAX};
 use byway_clock::unix_now;
 use byway_messaging_client::ALPN_SERVER;
 use byway_net::{Expect, Identity, tcp};
@@ -22,7 +22,7 @@ use byway_wire::{
     Packet, Reason, TransportEntry, Wire, encode,
     link::{Offer, VERSION},
     messaging::Frame,
-    setup::{InitiatorTag, NodeMessage, Reply, decode_message, encode_message},
+    setup::{InitiatorTag, NodeMessage, Reply, Role, Side, decode_message, encode_message},
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -91,8 +91,7 @@ async fn a_node_takes_no_harm_from_garbage_at_its_transport_port() {
 
         let link = HandLink::open(&secret(66), victim).await;
         let mut valid = Vec::new();
-        Packet::ending(byway_wire::Kind::Close, byway_base::RoutingId(5), Reason::Closed, 0)
-            .write(&mut valid);
+        Packet::ending(byway_wire::Kind::Close, RoutingId(5), Reason::Closed, 0).write(&mut valid);
         link.sender().send_bytes([garbage.damaged(&valid), garbage.bytes(MUCH)].concat());
         link.closed().await;
     }
@@ -123,7 +122,7 @@ async fn a_messaging_server_takes_no_harm_from_garbage_of_its_clients() {
         say_and_leave(client.stream, &[garbage.damaged(&valid), garbage.bytes(MUCH)].concat()).await;
     }
     assert!(connection.close_reason().is_none(), "the others' connection never broke");
-    let message = NodeMessage::Confirm { route: RouteId::from_bytes([1; 16]) };
+    let message = NodeMessage::Undo { route: RouteId::from_bytes([1; 16]) };
     assert!(matches!(bystander.call(node.key(), message).await, Reply::Failed { .. }));
     assert!(plane.messaging_server.health.is_ready());
     nothing_panicked();
@@ -146,17 +145,18 @@ async fn garbage_on_setup_streams_is_answered_for_itself_by_nodes_and_setup_node
     let setup_node = plane.setup_node().await;
     let hand = Hand::start(&secret(240), &plane).await;
     let nodes = plane.row(&[1, 2], &[hand.key(), setup_node.key]).await;
-    let transport = tcp_between(nodes[0].key(), nodes[1].key());
-    let reserve = NodeMessage::Reserve {
+    let side = |transport| Side { transport, label_in: RoutingId(7), label_out: RoutingId(9) };
+    let install = NodeMessage::Install {
         route: RouteId::from_bytes([1; 16]),
         initiator: InitiatorTag::default(),
-        previous: Some(transport),
-        next: None,
+        previous: side(tcp_between(nodes[0].key(), nodes[1].key())),
+        // There is no such transport, whatever else damage makes of the message.
+        role: Role::Intermediate { next: side(tcp_between(nodes[1].key(), key(9))) },
     };
     let mut garbage = Garbage::new();
     for to in [nodes[1].key(), setup_node.key] {
         let connection = hand.connection(to).await;
-        for attempt in damaged(&mut garbage, &reserve) {
+        for attempt in damaged(&mut garbage, &install) {
             let reply = hand.exchange(to, &attempt).await;
             // What damage made another message of may be refused, and what it left as it was done.
             let reply = decode_message::<Reply>(&reply.expect("an answer")).unwrap();

@@ -4,7 +4,7 @@ use byway_base::{Code, RouteId, RoutingId};
 use byway_node::Node;
 use byway_setup::Quotas;
 use byway_testkit::wait::until;
-use byway_wire::setup::{InitiatorTag, NodeMessage, Reply, Role};
+use byway_wire::setup::{InitiatorTag, NodeMessage, Reply, Role, Side};
 
 use crate::support::{Hand, PATIENCE, Plane, key, listed, secret, tcp_between, tcp_to};
 
@@ -24,13 +24,16 @@ async fn middle(plane: &Plane, setup_node: &Hand, quotas: Quotas) -> [Node; 3] {
     [first, middle, last]
 }
 
-fn reserve(route: u8) -> NodeMessage {
-    let (previous, next) = (tcp_between(key(1), key(2)), tcp_between(key(2), key(3)));
-    NodeMessage::Reserve {
+fn install(route: u8) -> NodeMessage {
+    let side = |a, b, label: u32| {
+        let label_in = RoutingId(1_000 * u32::from(route) + label);
+        Side { transport: tcp_between(key(a), key(b)), label_in, label_out: label_in }
+    };
+    NodeMessage::Install {
         route: RouteId::from_bytes([route; 16]),
         initiator: InitiatorTag::default(),
-        previous: Some(previous),
-        next: Some(next),
+        previous: side(1, 2, 1),
+        role: Role::Intermediate { next: side(2, 3, 2) },
     }
 }
 
@@ -45,25 +48,18 @@ async fn rules_from_a_key_that_is_no_trusted_setup_node_are_refused_and_counted(
     let [first, middle, _last] = middle(&plane, &trusted, Quotas::default()).await;
     let stranger = Hand::start(&secret(66), &plane).await;
     let route = RouteId::from_bytes([1; 16]);
-    let role = Role::Intermediate { forward: RoutingId(7), backward: RoutingId(9) };
-    let messages = [
-        reserve(1),
-        NodeMessage::Install { route, role: role.clone() },
-        NodeMessage::Confirm { route },
-        NodeMessage::Undo { route },
-    ];
+    let messages = [install(1), NodeMessage::Undo { route }, NodeMessage::Inspect { routes: vec![route] }];
     for message in &messages {
         let reply = stranger.call(middle.key(), message.clone()).await;
         assert_eq!(code(&reply), Some(Code::UntrustedSetup), "{message:?}");
     }
     let counts = middle.setup_counts();
-    assert_eq!((counts.refused_untrusted, counts.rules, middle.rules()), (4, 0, 0));
+    assert_eq!((counts.refused_untrusted, counts.rules, middle.rules()), (3, 0, 0));
     // A node that trusts nobody refuses those as well whom others trust.
-    assert_eq!(code(&trusted.call(first.key(), reserve(1)).await), Some(Code::UntrustedSetup));
+    assert_eq!(code(&trusted.call(first.key(), install(1)).await), Some(Code::UntrustedSetup));
 
     // What a trusted one installed is not the stranger's to undo.
-    assert!(matches!(trusted.call(middle.key(), reserve(1)).await, Reply::Reserved { .. }));
-    assert_eq!(trusted.call(middle.key(), NodeMessage::Install { route, role }).await, Reply::Done {});
+    assert_eq!(trusted.call(middle.key(), install(1)).await, Reply::Done {});
     let reply = stranger.call(middle.key(), NodeMessage::Undo { route }).await;
     assert_eq!((code(&reply), middle.rules()), (Some(Code::UntrustedSetup), 2));
 }
@@ -75,13 +71,13 @@ async fn a_trusted_setup_node_gets_no_rules_beyond_its_quota() {
     let quotas = Quotas { rules: 100, rules_per_setup_node: 10, ..Quotas::default() };
     let [_first, middle, _last] = middle(&plane, &greedy, quotas).await;
     for route in 0..5 {
-        assert!(matches!(greedy.call(middle.key(), reserve(route)).await, Reply::Reserved { .. }));
-        // Giving back at once does not help: a label that was handed out counts until it is forgotten.
+        assert_eq!(greedy.call(middle.key(), install(route)).await, Reply::Done {});
+        // Giving back at once does not help: a label counts until it is forgotten.
         let undo = NodeMessage::Undo { route: RouteId::from_bytes([route; 16]) };
         assert_eq!(greedy.call(middle.key(), undo).await, Reply::Done {});
     }
     for route in 5..25 {
-        assert_eq!(code(&greedy.call(middle.key(), reserve(route)).await), Some(Code::Limit));
+        assert_eq!(code(&greedy.call(middle.key(), install(route)).await), Some(Code::Limit));
     }
     let counts = middle.setup_counts();
     assert_eq!((counts.refused_setup_node_quota, counts.rules, middle.rules()), (20, 10, 0));

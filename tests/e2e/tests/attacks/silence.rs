@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use byway_base::{Code, RouteId, TransportType, limits::MESSAGING_CONNECTIONS_PER_PEER};
+use byway_base::{RouteId, TransportType, limits::MESSAGING_CONNECTIONS_PER_PEER};
 use byway_messaging_client::{ALPN_SERVER, ALPN_SETUP, ALPN_TRANSPORT, Config, MessagingClient};
 use byway_net::{
     Expect, Identity,
@@ -24,7 +24,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{
-    Hand, HandLink, PATIENCE, Plane, dial_echo, echo, endpoint_through, exchange, secret, send_raw, verdict,
+    Hand, HandLink, PATIENCE, Plane, dial_echo, echo, endpoint_through, exchange, secret, send_raw,
+    tcp_between, verdict,
 };
 
 /// Connections held open at one port: many times what one address may have under way there.
@@ -114,6 +115,30 @@ async fn a_peer_that_begins_transports_without_end_keeps_no_other_peer_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_setup_node_that_takes_requests_and_never_answers_keeps_no_route_from_its_source() {
+    let plane = Plane::start().await;
+    let mut silent = Hand::start(&secret(240), &plane).await;
+    let other = plane.setup_node().await;
+    let nodes = plane.row(&[1, 2, 3], &[silent.key(), other.key]).await;
+    let [source, middle, destination] = &nodes[..] else { panic!("three nodes") };
+    echo(destination);
+    let path = [(source, middle), (middle, destination)].map(|(a, b)| tcp_between(a.key(), b.key()));
+    let choice = PathChoice::exactly(path.to_vec());
+    let (mut stream, asked) = tokio::join!(dial_echo(source, destination, choice), silent.asked());
+    exchange(&mut stream, b"by way of the other one").await;
+
+    // Whatever it installs later, nobody uses.
+    silent.set_up(&asked, usize::MAX).await;
+    exchange(&mut stream, b"still").await;
+    assert_eq!((source.rules(), source.sessions()[0].routes.len()), (2, 1));
+    let lapsed = async || match (middle.rules(), destination.rules()) {
+        (2, 2) => Ok(()),
+        rules => Err(format!("{rules:?}")),
+    };
+    until("end of the rules that nobody uses", PATIENCE, lapsed).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_holds_more_connections_to_a_node_than_its_share() {
     let plane = Plane::start().await;
     let trusted = Hand::start(&secret(240), &plane).await;
@@ -147,10 +172,6 @@ async fn nobody_holds_more_connections_to_a_node_than_its_share() {
         };
         until("free place", PATIENCE, again).await;
     }
-    let confirm = NodeMessage::Confirm { route: RouteId::from_bytes([1; 16]) };
-    let reply = trusted.call(node.key(), confirm).await;
-    assert!(
-        matches!(reply, Reply::Failed { failure } if failure.code == Code::NotFound),
-        "the trusted one is served"
-    );
+    let undo = NodeMessage::Undo { route: RouteId::from_bytes([1; 16]) };
+    assert_eq!(trusted.call(node.key(), undo).await, Reply::Done {}, "the trusted one is served");
 }

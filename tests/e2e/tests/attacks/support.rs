@@ -21,7 +21,7 @@ pub(crate) use book::{Book, LyingDiscovery, entry, view};
 pub(crate) use crossing::HandNode;
 pub(crate) use frames::endpoint_through;
 pub(crate) use garbage::Garbage;
-pub(crate) use hand::{Hand, HandedOut, listed};
+pub(crate) use hand::{Hand, Labels, listed};
 pub(crate) use link::{ALPN, HandLink, LinkSender, authenticate};
 pub(crate) use path::PacketPath;
 pub(crate) use raw_http::{RawRequest, send_raw, verdict};

@@ -6,7 +6,7 @@ use byway_node::{Node, PathChoice};
 use byway_wire::{
     Hop, RouteRequest, SignedRouteRequest,
     route_request::path_digest,
-    setup::{InitiatorTag, NodeMessage, Reply, Role},
+    setup::{InitiatorTag, NodeMessage, Reply, Role, Side},
 };
 
 use crate::support::{Hand, Plane, key, secret, tcp_between};
@@ -93,19 +93,17 @@ async fn the_ends_refuse_what_a_trusted_but_malicious_setup_node_makes_up() {
     let _listener = destination.listen(PORT).unwrap();
     let hops = [hop(source, destination)];
     let transport = hops[0].transport;
-    let as_destination = async |route: u8, request: SignedRouteRequest| {
-        let route = RouteId::from_bytes([route; 16]);
-        let reserve = NodeMessage::Reserve {
-            route,
+    let install = async |at: &Node, route: u8, request: SignedRouteRequest| {
+        let label = RoutingId(u32::from(route));
+        let install = NodeMessage::Install {
+            route: RouteId::from_bytes([route; 16]),
             initiator: InitiatorTag::default(),
-            previous: Some(transport),
-            next: None,
+            previous: Side { transport, label_in: label, label_out: label },
+            role: Role::Destination { request },
         };
-        let reply = malicious.call(destination.key(), reserve).await;
-        assert!(matches!(reply, Reply::Reserved { .. }), "{reply:?}");
-        let role = Role::Destination { request, backward: RoutingId(7) };
-        code(&malicious.call(destination.key(), NodeMessage::Install { route, role }).await)
+        code(&malicious.call(at.key(), install).await)
     };
+    let as_destination = async |route, request| install(destination, route, request).await;
     assert_eq!(as_destination(1, request(1, &hops, &secret(66))).await, Some(Code::BadSignature));
     assert_eq!(as_destination(2, request(2, &hops, &secret(240))).await, Some(Code::BadSignature));
     let back = [hop(destination, source)];
@@ -118,14 +116,7 @@ async fn the_ends_refuse_what_a_trusted_but_malicious_setup_node_makes_up() {
     stale.expires.0 -= 1_000;
     assert_eq!(as_destination(6, stale.sign(&secret(1))).await, Some(Code::ClockSkew));
 
-    // Nor does the source carry a route that it did not ask for.
-    let route = RouteId::from_bytes([7; 16]);
-    let reserve = NodeMessage::Reserve {
-        route,
-        initiator: InitiatorTag::default(),
-        previous: None,
-        next: Some(transport),
-    };
-    assert_eq!(code(&malicious.call(source.key(), reserve).await), Some(Code::Denied));
+    // Nor is a node the source of a route because somebody else says so.
+    assert_eq!(install(source, 7, request(7, &hops, &secret(1))).await, Some(Code::Denied));
     no_rules(&nodes);
 }

@@ -93,7 +93,7 @@ pub(super) fn link_agree(data: &[u8]) {
 }
 
 pub(super) fn setup_source_message(data: &[u8]) {
-    if let Some(SourceMessage::Establish { request, hops }) = canonical_message(data) {
+    if let Some(SourceMessage::Establish { request, hops, .. }) = canonical_message(data) {
         let _ = request.verify_with_path(NOW, &hops);
     }
 }

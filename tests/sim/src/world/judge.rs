@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use byway_base::{
     RouteId,
-    limits::{CREDIT_WINDOW_MAX, LOCAL_QUEUE, RESERVATION_LEASE},
+    limits::{CREDIT_WINDOW_MAX, LOCAL_QUEUE, ROUTE_LEASE},
 };
 use byway_wire::Reason;
 
@@ -26,8 +26,8 @@ impl World {
     fn expect_endings(&mut self, route: RouteId, unseen: Duration) {
         let Some(record) = self.registry.get_mut(&route) else { return };
         record.broken = true;
-        // A part of a route has no way for the news; its leases end it.
-        let lease = if record.whole { Duration::ZERO } else { 2 * RESERVATION_LEASE };
+        // A part of a route has no way for the news; its lease ends it.
+        let lease = if record.whole { Duration::ZERO } else { ROUTE_LEASE };
         let bound = self.bounds.notice + unseen + lease;
         for end in record.ends().into_iter().filter(|end| record.held.contains(end)) {
             self.endings.expect(self.now, route, end.0, bound);

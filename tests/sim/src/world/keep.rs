@@ -7,7 +7,8 @@ use byway_base::{
     Moment, OverlayAddress, Port, RouteId,
     limits::{REDIAL_MAX, REDIAL_MIN, ROUTE_REQUEST_TTL, SETUP_TIMEOUT},
 };
-use byway_routing::GroupEvent;
+use byway_routing::{GroupEvent, RouteKey};
+use byway_setup::Effect;
 use byway_wire::{
     Hop, Reason, RouteRequest,
     route_request::path_digest,
@@ -25,6 +26,7 @@ const TICK: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attempt {
     pub(crate) route: RouteId,
+    pub(crate) setup: SetupIx,
     /// Given up then.
     pub(crate) until: Moment,
 }
@@ -160,12 +162,15 @@ impl World {
         let expires = self.clock().plus(ROUTE_REQUEST_TTL);
         let request = RouteRequest { route, source, destination, path: path_digest(&hops), expires };
         let request = request.sign(&self.nodes[from.0].secret);
-        self.registry.insert(route, Record::new(ix, links, nodes));
-        let first = hops[0].transport;
-        self.nodes[from.0].book.expect(self.now, request.clone(), first);
-        self.sessions[ix.0].attempt = Some(Attempt { route, until: self.now + SETUP_TIMEOUT });
-        let bytes = encode_message(&SourceMessage::Establish { request, hops });
         let setup = SetupIx(self.dice.below(self.setups.len()));
+        let (now, key, first) = (self.now, self.setups[setup.0].key, hops[0].transport);
+        let (book, mut view) = self.nodes[from.0].book_and_view(&mut self.dice);
+        let Ok(label_in) = book.ask(now, key, route, first, &mut view) else {
+            return self.try_later(ix);
+        };
+        self.registry.insert(route, Record::new(ix, links, nodes));
+        self.sessions[ix.0].attempt = Some(Attempt { route, setup, until: self.now + SETUP_TIMEOUT });
+        let bytes = encode_message(&SourceMessage::Establish { request, hops, label_in });
         self.post(Message::Ask { setup, from, from_life: self.nodes[from.0].life, bytes });
         self.arm(from);
     }
@@ -189,12 +194,11 @@ impl World {
         }
         let Some(reply) = self.decode::<Reply>(node, bytes) else { return };
         let Some(ix) = self.registry.get(&route).map(|record| record.session) else { return };
-        if self.sessions[ix.0].attempt.is_none_or(|attempt| attempt.route != route) {
+        let Some(attempt) = self.sessions[ix.0].attempt.filter(|attempt| attempt.route == route) else {
             return;
-        }
-        let key = self.nodes[node.0].forwarder.key_of(&route);
-        match (reply, key) {
-            (Reply::Done {}, Some(key)) if !self.sessions[ix.0].closed => {
+        };
+        match self.own_rule(node, attempt, &reply) {
+            Some(key) if !self.sessions[ix.0].closed => {
                 self.sessions[ix.0].attempt = None;
                 self.sessions[ix.0].pause = Duration::ZERO;
                 self.attach(ix, 0, node, route, key);
@@ -202,6 +206,16 @@ impl World {
             }
             _ => self.gave_up(ix, route),
         }
+    }
+
+    /// Installs the source's own rule, if the setup node said that all others are there.
+    fn own_rule(&mut self, node: NodeIx, attempt: Attempt, reply: &Reply) -> Option<RouteKey> {
+        let Reply::Established { label_out } = *reply else { return None };
+        let (now, key) = (self.now, self.setups[attempt.setup.0].key);
+        let (book, view) = self.nodes[node.0].book_and_view(&mut self.dice);
+        let rules = book.established(now, key, attempt.route, label_out, &view).ok()?;
+        self.apply(node, Effect::Install(Box::new(rules))).ok()?;
+        self.nodes[node.0].forwarder.key_of(&attempt.route)
     }
 
     /// The route that was asked for does not come, or too late.

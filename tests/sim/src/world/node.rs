@@ -36,8 +36,8 @@ pub(crate) struct Node {
     /// The other edge of every transport that ever was up.
     pub(crate) peers: BTreeMap<TransportId, PublicKey>,
     pub(crate) ends: BTreeMap<RouteKey, RouteEnd>,
-    /// Routes that end here and may not be used yet, by the sessions that wait for them.
-    pub(crate) inactive: BTreeMap<RouteId, (SessionIx, RouteKey)>,
+    /// Routes that end here and may not be used yet, with the sessions that wait for them.
+    pub(crate) inactive: BTreeMap<RouteId, SessionIx>,
     /// When the forwarder and the book are looked at next.
     pub(crate) timers: [Option<Moment>; 2],
 }

@@ -2,10 +2,10 @@
 
 use byway_base::{Code, PublicKey, RouteId};
 use byway_routing::{Cause, Event, RouteKey, RouteSide, RouteSpec, Wake};
-use byway_setup::{Effect, End, InstalledRoute, Side};
+use byway_setup::{Effect, InstalledRoute};
 use byway_wire::{
     Reason,
-    setup::{Failure, NodeMessage, Reply},
+    setup::{Failure, NodeMessage, Reply, Side},
 };
 
 use super::{NodeIx, World, node::RouteEnd};
@@ -43,7 +43,7 @@ impl World {
         self.touch(node);
     }
 
-    fn apply(&mut self, node: NodeIx, effect: Effect) -> Result<(), String> {
+    pub(super) fn apply(&mut self, node: NodeIx, effect: Effect) -> Result<(), String> {
         match effect {
             Effect::Install(rules) => {
                 let route = rules.route;
@@ -52,13 +52,6 @@ impl World {
                     self.nodes[node.0].book.removed(self.now, route);
                 }
                 result
-            }
-            Effect::Activate { route } => {
-                // Not before: a packet that overtakes the rules ahead of it ends the route.
-                if let Some((session, key)) = self.nodes[node.0].inactive.remove(&route) {
-                    self.attach(session, 1, node, route, key);
-                }
-                Ok(())
             }
             Effect::Remove { route } => {
                 self.nodes[node.0].forwarder.remove_route(&route, Reason::Withdrawn);
@@ -77,15 +70,15 @@ impl World {
             .transpose()
         };
         let spec = RouteSpec { route: rules.route, previous: side(rules.previous)?, next: side(rules.next)? };
-        let key = self.nodes[node.0].forwarder.install(self.now, spec).map_err(|error| error.to_string())?;
+        self.nodes[node.0].forwarder.install(self.now, spec).map_err(|error| error.to_string())?;
         self.trace.note(self.now, "install", &[node.into()], rules.route.as_bytes());
         if let Some(record) = self.registry.get_mut(&rules.route) {
             record.installed(node);
         }
-        if let Some(End::Destination { request }) = &rules.end {
+        if let Some(request) = &rules.request {
             let source = request.request.source;
             if let Some(session) = self.by_port.get(&(source.key, source.port)).copied() {
-                self.nodes[node.0].inactive.insert(rules.route, (session, key));
+                self.nodes[node.0].inactive.insert(rules.route, session);
             }
         }
         Ok(())
@@ -115,6 +108,12 @@ impl World {
         match event {
             Event::RouteEnded { key, route, reason, distance, .. } => {
                 self.route_ended(node, key, route, Cause { reason, distance: Some(distance) });
+            }
+            Event::RouteUsed { key, route } => {
+                // Not before: a packet that overtakes the rules ahead of it ends the route.
+                if let Some(session) = self.nodes[node.0].inactive.remove(&route) {
+                    self.attach(session, 1, node, route, key);
+                }
             }
             Event::ProbeAnswered { key, token } => self.probe_answered(node, key, token),
             Event::RoundTrip { .. } | Event::TraceAnswered { .. } => {}

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use byway_base::{Moment, PublicKey, RouteId};
-use byway_setup::{Action, CallFailure, CallId, Initiators, Outcome, Saga};
+use byway_setup::{Action, Asked, CallFailure, CallId, Initiators, Outcome, Saga};
 use byway_wire::setup::{NodeMessage, Reply, SourceMessage, decode_message, encode_message};
 
 use super::{Happening, NodeIx, SetupIx, World};
@@ -111,9 +111,12 @@ impl World {
             return;
         }
         let Some(message) = self.decode(from, bytes) else { return };
-        let SourceMessage::Establish { request, hops } = message;
+        // Nobody in this world asks how far setup nodes are.
+        let SourceMessage::Establish { request, hops, label_in } = message else { return };
+        let asked = Asked { caller: self.nodes[from.0].key, request, hops, label_in };
         let initiators = Initiators::new(*self.setups[setup.0].key.as_bytes());
-        let saga = Saga::new(self.now, self.clock(), request, &hops, self.nodes[from.0].key, &initiators);
+        let (now, clock) = (self.now, self.clock());
+        let saga = Saga::new(now, clock, &asked, &initiators, &mut || self.dice.roll() as u32);
         let running = Running { saga, source: from, source_life: from_life, answered: false, timer: None };
         let setup_node = &mut self.setups[setup.0];
         setup_node.next += 1;
@@ -183,7 +186,7 @@ impl World {
         if let Some(outcome) = running.saga.outcome().filter(|_| !running.answered) {
             running.answered = true;
             let reply = match outcome {
-                Outcome::Established => Reply::Done {},
+                Outcome::Established { label_out } => Reply::Established { label_out },
                 Outcome::Failed(failure) => Reply::Failed { failure },
             };
             let (node, life, route) = (running.source, running.source_life, running.saga.route());

@@ -13,7 +13,7 @@ use byway_node::Node;
 use byway_wire::{
     Hop, Kind, Packet, RouteRequest,
     route_request::path_digest,
-    setup::{InitiatorTag, NodeMessage, Reply, Role},
+    setup::{InitiatorTag, NodeMessage, Reply, Role, Side},
 };
 use tokio::time::timeout;
 
@@ -22,9 +22,11 @@ use crate::support::{Garbage, Hand, HandLink, PATIENCE, PORT, PacketPath, Plane,
 
 /// Under which packets of the destination come to the hand-made source.
 const BACK: RoutingId = RoutingId(9);
+/// And the other way round.
+const THERE: RoutingId = RoutingId(7);
 
-/// Installs a route of one hop from a hand-made source at its destination; the label that the destination handed out.
-async fn route_to(hand: &Hand, destination: &Node, link: &HandLink) -> RoutingId {
+/// Installs a route of one hop from a hand-made source at its destination.
+async fn route_to(hand: &Hand, destination: &Node, link: &HandLink) {
     let hops = [Hop { transport: link.transport(), from: key(66), to: destination.key() }];
     let route = RouteId::from_bytes([1; 16]);
     let request = RouteRequest {
@@ -35,20 +37,10 @@ async fn route_to(hand: &Hand, destination: &Node, link: &HandLink) -> RoutingId
         expires: unix_now().plus(ROUTE_REQUEST_TTL),
     };
     let request = request.sign(&secret(66));
-    let reserve = NodeMessage::Reserve {
-        route,
-        initiator: InitiatorTag::default(),
-        previous: Some(link.transport()),
-        next: None,
-    };
-    let Reply::Reserved { forward: Some(label), .. } = hand.call(destination.key(), reserve).await else {
-        panic!("nothing is reserved")
-    };
-    let role = Role::Destination { request, backward: BACK };
-    for message in [NodeMessage::Install { route, role }, NodeMessage::Confirm { route }] {
-        assert_eq!(hand.call(destination.key(), message).await, Reply::Done {});
-    }
-    label
+    let previous = Side { transport: link.transport(), label_in: THERE, label_out: BACK };
+    let (initiator, role) = (InitiatorTag::default(), Role::Destination { request });
+    let install = NodeMessage::Install { route, initiator, previous, role };
+    assert_eq!(hand.call(destination.key(), install).await, Reply::Done {});
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -59,18 +51,18 @@ async fn a_destination_takes_no_harm_from_garbage_over_a_route_and_on_the_stream
     let destination = plane.node(1, &[hand.key()]).await;
     echo(&destination);
     let mut link = HandLink::open(&secret(66), &destination).await;
-    let label = route_to(&hand, &destination, &link).await;
+    route_to(&hand, &destination, &link).await;
 
     let (mut garbage, sender) = (Garbage::new(), link.sender());
     for attempt in 0..ATTEMPTS {
         let payload: Bytes = garbage.bytes(attempt * 20).into();
-        sender.send(&Packet::new(Kind::Data, label, payload.clone()));
-        sender.send(&Packet::new(Kind::Datagram, label, payload));
+        sender.send(&Packet::new(Kind::Data, THERE, payload.clone()));
+        sender.send(&Packet::new(Kind::Datagram, THERE, payload));
     }
     let out = link.sender();
     let peer: SocketAddr = "[fd00::1]:1".parse().unwrap();
     let path = PacketPath::new(peer, move |packet| {
-        out.send(&Packet::new(Kind::Data, label, Bytes::copy_from_slice(packet)));
+        out.send(&Packet::new(Kind::Data, THERE, Bytes::copy_from_slice(packet)));
     });
     let arriving = path.clone();
     tokio::spawn(async move {

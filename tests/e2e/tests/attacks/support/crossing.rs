@@ -1,15 +1,12 @@
 //! A node by hand between two real ones: it agrees to transports, obeys any setup node, and does with the packets of the
 //! routes over it what the test says.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use byway_api::transport_discovery::{
     Heartbeat, HeartbeatRequest, Metrics, PutTransport, TransportPath, TransportReport,
 };
-use byway_base::{RouteId, RoutingId, SecretKey, limits::SETUP_MESSAGE_MAX};
+use byway_base::{RoutingId, SecretKey, limits::SETUP_MESSAGE_MAX};
 use byway_messaging_client::{ALPN_SETUP, Accepted, PeerConnections};
 use byway_node::Node;
 use byway_wire::{
@@ -107,31 +104,19 @@ async fn register(plane: &Plane, secret: &SecretKey, links: [&HandLink; 2]) {
     client.call::<Heartbeat>((), (), HeartbeatRequest { transit: true, transports }).await.unwrap();
 }
 
-/// Hands out labels and agrees to everything.
+/// Agrees to everything.
 async fn obey(mut connections: PeerConnections, installed: mpsc::UnboundedSender<Crossing>) {
-    let mut reserved: BTreeMap<RouteId, [RoutingId; 2]> = BTreeMap::new();
-    let mut label = 1_000;
     while let Some(Accepted { connection, .. }) = connections.recv().await {
         while let Ok((mut send, mut receive)) = connection.accept_bi().await {
             let bytes = receive.read_to_end(SETUP_MESSAGE_MAX).await.unwrap();
-            let reply = match decode_message(&bytes).unwrap() {
-                NodeMessage::Reserve { route, .. } => {
-                    let labels = [RoutingId(label), RoutingId(label + 1)];
-                    label += 2;
-                    reserved.insert(route, labels);
-                    Reply::Reserved { forward: Some(labels[0]), backward: Some(labels[1]) }
-                }
-                NodeMessage::Install { route, role: Role::Intermediate { forward, backward } } => {
-                    let [forward_in, backward_in] = reserved[&route];
-                    let crossing =
-                        Crossing { forward: (forward_in, forward), backward: (backward_in, backward) };
-                    // The test may be over.
-                    let _ = installed.send(crossing);
-                    Reply::Done {}
-                }
-                _ => Reply::Done {},
-            };
-            send.write_all(&encode_message(&reply)).await.unwrap();
+            let message: NodeMessage = decode_message(&bytes).unwrap();
+            if let NodeMessage::Install { previous, role: Role::Intermediate { next }, .. } = message {
+                let forward = (previous.label_in, next.label_out);
+                let backward = (next.label_in, previous.label_out);
+                // The test may be over.
+                let _ = installed.send(Crossing { forward, backward });
+            }
+            send.write_all(&encode_message(&Reply::Done {})).await.unwrap();
             send.finish().unwrap();
         }
     }

@@ -1,15 +1,22 @@
 //! A setup node whose hand is the test: it answers when and how the test says, and asks whom the test says.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Instant,
+};
 
 use byway_base::{Moment, PublicKey, RoutingId, SecretKey, limits::SETUP_MESSAGE_MAX};
 use byway_clock::unix_now;
 use byway_messaging_client::{ALPN_SETUP, Accepted, Config, HttpDirectory, MessagingClient, PeerConnections};
-use byway_setup::{Action, Initiators, Saga};
+use byway_setup::{Action, Initiators, Outcome, Saga};
 use byway_testkit::wait::until;
 use byway_wire::{
     Hop, SignedRouteRequest, Wire,
-    setup::{NodeMessage, Reply, SourceMessage, decode_message, encode_message},
+    setup::{NodeMessage, Reply, Role, SourceMessage, decode_message, encode_message},
 };
 use quinn::SendStream;
 use tokio::{sync::mpsc, time::timeout};
@@ -22,6 +29,8 @@ pub(crate) struct Hand {
     client: MessagingClient,
     requests: mpsc::UnboundedReceiver<Asked>,
     origin: Instant,
+    /// The next label to draw.
+    labels: AtomicU32,
     _stop: DropGuard,
 }
 
@@ -31,11 +40,13 @@ pub(crate) struct Asked {
     pub(crate) caller: PublicKey,
     pub(crate) request: SignedRouteRequest,
     pub(crate) hops: Vec<Hop>,
+    /// The source's own label.
+    label_in: RoutingId,
     answer: SendStream,
 }
 
-/// The labels that nodes handed out for a route: towards the destination, towards the source.
-pub(crate) type HandedOut = BTreeMap<PublicKey, (Option<RoutingId>, Option<RoutingId>)>;
+/// The labels under which packets of a route come to its nodes.
+pub(crate) type Labels = BTreeMap<PublicKey, Vec<RoutingId>>;
 
 impl Hand {
     /// Connected to messaging, and listed there.
@@ -45,7 +56,8 @@ impl Hand {
         let (sender, requests) = mpsc::unbounded_channel();
         tokio::spawn(take_requests(client.accept(ALPN_SETUP).unwrap(), sender));
         listed(&client).await;
-        Self { client, requests, origin: Instant::now(), _stop: stop.drop_guard() }
+        let labels = AtomicU32::new(100_000);
+        Self { client, requests, origin: Instant::now(), labels, _stop: stop.drop_guard() }
     }
 
     pub(crate) fn key(&self) -> PublicKey {
@@ -86,7 +98,8 @@ impl Hand {
         request: &SignedRouteRequest,
         hops: &[Hop],
     ) -> Reply {
-        let message = SourceMessage::Establish { request: request.clone(), hops: hops.to_vec() };
+        let (request, hops, label_in) = (request.clone(), hops.to_vec(), RoutingId(1));
+        let message = SourceMessage::Establish { request, hops, label_in };
         self.ask(setup_node, &message).await
     }
 
@@ -96,28 +109,33 @@ impl Hand {
     }
 
     /// Does what an honest setup node does, but stops after so many calls to nodes, as if it had died.
-    pub(crate) async fn set_up(&self, asked: &Asked, calls: usize) -> HandedOut {
+    pub(crate) async fn set_up(&self, asked: &Asked, calls: usize) -> (Labels, Option<Outcome>) {
         let now = || Moment::from_origin(self.origin.elapsed());
-        let (request, caller) = (asked.request.clone(), asked.caller);
+        let (request, hops, label_in) = (asked.request.clone(), asked.hops.clone(), asked.label_in);
+        let route_asked = byway_setup::Asked { caller: asked.caller, request, hops, label_in };
         let initiators = Initiators::new([0; 32]);
-        let mut saga = Saga::new(now(), unix_now(), request, &asked.hops, caller, &initiators);
-        let mut labels = HandedOut::new();
+        let mut saga = Saga::new(now(), unix_now(), &route_asked, &initiators, &mut || {
+            self.labels.fetch_add(1, Relaxed)
+        });
+        let mut labels = Labels::from([(asked.caller, vec![label_in])]);
         for _ in 0..calls {
             let Some(Action::Call { call, node, message }) = saga.poll_action() else { break };
-            let reply = self.call(node, message).await;
-            if let Reply::Reserved { forward, backward } = &reply {
-                labels.insert(node, (*forward, *backward));
+            if let NodeMessage::Install { previous, role, .. } = &message {
+                let next = if let Role::Intermediate { next } = role { Some(next) } else { None };
+                labels.insert(node, [previous].into_iter().chain(next).map(|side| side.label_in).collect());
             }
-            assert!(!matches!(reply, Reply::Failed { .. }), "{reply:?}");
+            let reply = self.call(node, message).await;
+            assert_eq!(reply, Reply::Done {});
             saga.handle_reply(now(), call, Ok(reply));
         }
-        labels
+        (labels, saga.outcome())
     }
 
     /// Does all of what an honest setup node does.
-    pub(crate) async fn obey(&self, mut asked: Asked) -> HandedOut {
-        let labels = self.set_up(&asked, usize::MAX).await;
-        asked.answer(&Reply::Done {}).await;
+    pub(crate) async fn obey(&self, mut asked: Asked) -> Labels {
+        let (labels, outcome) = self.set_up(&asked, usize::MAX).await;
+        let Some(Outcome::Established { label_out }) = outcome else { panic!("{outcome:?}") };
+        asked.answer(&Reply::Established { label_out }).await;
         labels
     }
 }
@@ -158,11 +176,18 @@ async fn take_requests(mut connections: PeerConnections, requests: mpsc::Unbound
     while let Some(Accepted { peer, connection, .. }) = connections.recv().await {
         let requests = requests.clone();
         tokio::spawn(async move {
-            while let Ok((answer, mut receive)) = connection.accept_bi().await {
+            while let Ok((mut answer, mut receive)) = connection.accept_bi().await {
                 let Ok(bytes) = receive.read_to_end(SETUP_MESSAGE_MAX).await else { continue };
-                let SourceMessage::Establish { request, hops } = decode_message(&bytes).unwrap();
-                // The test may be over.
-                let _ = requests.send(Asked { caller: peer, request, hops, answer });
+                match decode_message(&bytes).unwrap() {
+                    SourceMessage::Establish { request, hops, label_in } => {
+                        // The test may be over.
+                        let _ = requests.send(Asked { caller: peer, request, hops, label_in, answer });
+                    }
+                    SourceMessage::Ping {} => {
+                        answer.write_all(&encode_message(&Reply::Done {})).await.unwrap();
+                        answer.finish().unwrap();
+                    }
+                }
             }
         });
     }
