@@ -2,11 +2,13 @@
 //!
 //! A source asks over messaging (`sources`); its request is admitted, driven through the saga of `byway-setup`, recorded
 //! and answered (`setups`, `driver`, `routes`); nodes are called over messaging as well (`messaging`, behind
-//! [`NodeCaller`]). Administrators see and remove routes over HTTP (`admin`, `removal`).
+//! [`NodeCaller`]). Administrators see and remove routes over HTTP (`admin`, `removal`); nodes
+//! are asked now and then which of the listed routes are still there (`audit`).
 #![warn(missing_docs)]
 
 mod admin;
 mod admission;
+mod audit;
 mod caller;
 mod clock;
 mod config;

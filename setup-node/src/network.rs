@@ -57,6 +57,8 @@ pub(crate) enum Mood {
     Waiting,
     /// One node never answers.
     Deaf(PublicKey),
+    /// Nobody answers.
+    AllDeaf,
 }
 
 /// Everything is up, every port is listened on, labels count up.
@@ -151,6 +153,14 @@ impl Network {
         *rules += 1;
     }
 
+    /// The forwarder of a node ends a route by itself.
+    pub(crate) fn end(&self, node: PublicKey, route: u8) {
+        let mut nodes = self.0.nodes.lock();
+        let (book, rules) = nodes.get_mut(&node).expect("a node of the row");
+        book.removed(self.0.clock.now(), RouteId::from_bytes([route; 16]));
+        *rules -= 1;
+    }
+
     fn deliver(&self, node: PublicKey, message: NodeMessage) -> Reply {
         let mut nodes = self.0.nodes.lock();
         let (book, rules) = nodes.get_mut(&node).expect("a node of the row");
@@ -171,7 +181,7 @@ impl NodeCaller for Network {
     async fn call(&self, node: PublicKey, message: NodeMessage) -> Result<Reply, CallFailure> {
         let mut mood = self.0.mood.subscribe();
         let mood = *mood.wait_for(|mood| *mood != Mood::Waiting).await.expect("the row outlives its calls");
-        if mood == Mood::Deaf(node) {
+        if mood == Mood::AllDeaf || mood == Mood::Deaf(node) {
             return pending().await;
         }
         Ok(self.deliver(node, message))

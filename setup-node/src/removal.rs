@@ -1,10 +1,7 @@
 //! Takes an established route out of every node of its path.
 
 use byway_base::{Code, Problem, PublicKey, RouteId, limits::SETUP_STEP_TIMEOUT};
-use byway_wire::{
-    Hop,
-    setup::{NodeMessage, Reply},
-};
+use byway_wire::setup::{NodeMessage, Reply};
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
@@ -27,8 +24,8 @@ pub(crate) async fn remove<C: NodeCaller>(setups: &Setups<C>, id: RouteId) -> Re
             "this setup node knows no installed route of this id",
         ));
     };
-    let undone = join_all(nodes(&route.hops).map(|node| undo(setups.caller(), node, id))).await;
-    let deaf: Vec<_> = nodes(&route.hops).zip(undone).filter(|(_, undone)| !undone).collect();
+    let undone = join_all(route.nodes().map(|node| undo(setups.caller(), node, id))).await;
+    let deaf: Vec<_> = route.nodes().zip(undone).filter(|(_, undone)| !undone).collect();
     if !deaf.is_empty() {
         setups.routes().keep(id);
         let names: Vec<_> = deaf.iter().map(|(node, _)| node.short()).collect();
@@ -37,16 +34,8 @@ pub(crate) async fn remove<C: NodeCaller>(setups: &Setups<C>, id: RouteId) -> Re
         return Err(Problem::new(Code::PeerUnreachable, what(), why).with_hint(hint));
     }
     setups.stats().removed();
-    match setups.routes().removed(id).await {
-        Ok(()) => setups.journal().ok(),
-        Err(problem) => setups.journal().degraded(problem.to_string()),
-    }
+    setups.recorded(setups.routes().removed(id).await);
     Ok(())
-}
-
-fn nodes(hops: &[Hop]) -> impl Iterator<Item = PublicKey> {
-    let source = hops.first().map(|hop| hop.from);
-    source.into_iter().chain(hops.iter().map(|hop| hop.to))
 }
 
 async fn undo(caller: &impl NodeCaller, node: PublicKey, route: RouteId) -> bool {

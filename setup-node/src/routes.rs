@@ -1,5 +1,6 @@
 //! The routes that this setup node has installed, for administrators. In memory, and behind it a journal.
 
+mod commits;
 mod journal;
 
 use std::{
@@ -10,12 +11,12 @@ use std::{
 };
 
 use byway_api::setup_node::{RouteState, RouteView};
-use byway_base::{OverlayAddress, Problem, RouteId, UnixTime, limits::SETUP_ROUTES_KNOWN};
+use byway_base::{OverlayAddress, Problem, PublicKey, RouteId, UnixTime, limits::SETUP_ROUTES_KNOWN};
 use byway_wire::{Hop, SignedRouteRequest};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use tokio::task::spawn_blocking;
 
+use commits::Commits;
 use journal::{Change, Journal};
 
 /// One route, as it is kept and written.
@@ -34,10 +35,34 @@ impl Route {
         Self { id: request.route, source: request.source, destination: request.destination, hops, created }
     }
 
+    /// The nodes of the path, from the source to the destination.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = PublicKey> {
+        let source = self.hops.first().map(|hop| hop.from);
+        source.into_iter().chain(self.hops.iter().map(|hop| hop.to))
+    }
+
     fn view(&self, state: RouteState, now: UnixTime) -> RouteView {
         let Self { id, source, destination, created, .. } = *self;
         let age_seconds = now.0.saturating_sub(created.0);
         RouteView { id, source, destination, hops: self.hops.clone(), state, created, age_seconds }
+    }
+}
+
+/// Which routes are wanted; every condition that is there must hold.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Filter {
+    /// Who asked for it.
+    pub(crate) owner: Option<PublicKey>,
+    /// Is on its path, the ends included.
+    pub(crate) node: Option<PublicKey>,
+    pub(crate) state: Option<RouteState>,
+}
+
+impl Filter {
+    fn lets(&self, route: &Route, state: RouteState) -> bool {
+        self.owner.is_none_or(|owner| owner == route.source.key)
+            && self.state.is_none_or(|wanted| wanted == state)
+            && self.node.is_none_or(|node| route.nodes().any(|other| other == node))
     }
 }
 
@@ -49,13 +74,11 @@ pub(crate) struct Taken;
 /// Every route known, at most [`SETUP_ROUTES_KNOWN`]; beyond it the oldest is forgotten. Forgetting removes no rules.
 ///
 /// Cheap to clone. Installed routes survive a restart, `kill -9` included: each is in the journal before its source is
-/// told of it. A route that its nodes dropped by themselves, as idle, stays listed until it is removed or forgotten:
-/// nodes do not report to setup nodes.
+/// told of it. A route that its nodes ended by themselves stays listed until it is audited.
 #[derive(Debug, Clone)]
 pub(crate) struct Routes {
     known: Arc<Mutex<Known>>,
-    // Locked before `known`, never after it, so that readers do not wait for a disk.
-    journal: Arc<Mutex<Journal>>,
+    commits: Commits,
 }
 
 #[derive(Debug, Default)]
@@ -78,7 +101,7 @@ impl Routes {
             }
         })?;
         journal.compact(known.installed())?;
-        Ok(Self { known: Arc::new(Mutex::new(known)), journal: Arc::new(Mutex::new(journal)) })
+        Ok(Self { known: Arc::new(Mutex::new(known)), commits: Commits::new(journal) })
     }
 
     /// A request for the route is under way; only in memory, for its leases end it if the process dies.
@@ -102,7 +125,7 @@ impl Routes {
     /// [`byway_base::Code::File`] if it will not survive a restart.
     pub(crate) async fn installed(&self, id: RouteId) -> Result<(), Problem> {
         let Some(route) = self.known.lock().change(id, RouteState::Installed) else { return Ok(()) };
-        self.write(Change::Installed(route)).await
+        self.write([Change::Installed(route)]).await
     }
 
     /// An administrator wants the route removed; answers it if it is installed.
@@ -123,7 +146,44 @@ impl Routes {
     /// [`byway_base::Code::File`] if the route will be listed again after a restart.
     pub(crate) async fn removed(&self, id: RouteId) -> Result<(), Problem> {
         self.known.lock().remove(id);
-        self.write(Change::Removed(id)).await
+        self.write([Change::Removed(id)]).await
+    }
+
+    /// Its nodes have ended these routes by themselves. Answers how many of them were listed as installed.
+    ///
+    /// # Errors
+    /// [`byway_base::Code::File`] if they will be listed again after a restart.
+    pub(crate) async fn ended(&self, ids: Vec<RouteId>) -> (usize, Result<(), Problem>) {
+        let changes: Vec<_> = {
+            let mut known = self.known.lock();
+            let installed =
+                |id: &RouteId| known.routes.get(id).is_some_and(|(_, state)| *state == RouteState::Installed);
+            let over: Vec<_> = ids.into_iter().filter(installed).collect();
+            over.iter().for_each(|id| known.remove(*id));
+            over.into_iter().map(Change::Removed).collect()
+        };
+        let count = changes.len();
+        let written = if count == 0 { Ok(()) } else { self.write(changes).await };
+        (count, written)
+    }
+
+    /// One route, if it is installed.
+    pub(crate) fn installed_route(&self, id: RouteId) -> Option<Route> {
+        let known = self.known.lock();
+        known
+            .routes
+            .get(&id)
+            .filter(|(_, state)| *state != RouteState::Installing)
+            .map(|(route, _)| route.clone())
+    }
+
+    /// Up to `limit` installed routes that follow `after` in the order of their ids and were asked for before `created`.
+    pub(crate) fn installed_before(&self, created: u64, after: Option<RouteId>, limit: usize) -> Vec<Route> {
+        let known = self.known.lock();
+        let old = known
+            .after(after)
+            .filter(|(route, state)| *state == RouteState::Installed && route.created.0 <= created);
+        old.take(limit).map(|(route, _)| route.clone()).collect()
     }
 
     /// One route.
@@ -131,12 +191,17 @@ impl Routes {
         self.known.lock().routes.get(&id).map(|(route, state)| route.view(*state, now))
     }
 
-    /// Up to `limit` routes that follow `after` in the order of their ids, and whether more follow.
-    pub(crate) fn list(&self, after: Option<RouteId>, limit: usize, now: UnixTime) -> (Vec<RouteView>, bool) {
+    /// Up to `limit` routes of those wanted that follow `after` in the order of their ids, and whether more follow.
+    pub(crate) fn list(
+        &self,
+        filter: Filter,
+        after: Option<RouteId>,
+        limit: usize,
+        now: UnixTime,
+    ) -> (Vec<RouteView>, bool) {
         let known = self.known.lock();
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut rest = known.routes.range((start, Bound::Unbounded));
-        let page = rest.by_ref().take(limit).map(|(_, (route, state))| route.view(*state, now)).collect();
+        let mut rest = known.after(after).filter(|(route, state)| filter.lets(route, *state));
+        let page = rest.by_ref().take(limit).map(|(route, state)| route.view(*state, now)).collect();
         (page, rest.next().is_some())
     }
 
@@ -145,18 +210,9 @@ impl Routes {
         self.known.lock().routes.values().filter(|(_, state)| *state != RouteState::Installing).count()
     }
 
-    async fn write(&self, change: Change) -> Result<(), Problem> {
-        let routes = self.clone();
-        let written = spawn_blocking(move || {
-            let mut journal = routes.journal.lock();
-            journal.append(&change)?;
-            if journal.is_long() {
-                let installed = routes.known.lock().installed().cloned().collect::<Vec<_>>();
-                journal.compact(installed.iter())?;
-            }
-            Ok(())
-        });
-        written.await.expect("writing does not panic, and nobody aborts it")
+    async fn write(&self, changes: impl IntoIterator<Item = Change>) -> Result<(), Problem> {
+        let known = self.known.clone();
+        self.commits.commit(changes, move || known.lock().installed().cloned().collect()).await
     }
 }
 
@@ -183,6 +239,12 @@ impl Known {
         let (route, former) = self.routes.get_mut(&id)?;
         *former = state;
         Some(route.clone())
+    }
+
+    /// What follows `after` in the order of ids.
+    fn after(&self, after: Option<RouteId>) -> impl Iterator<Item = &(Route, RouteState)> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.routes.range((start, Bound::Unbounded)).map(|(_, listed)| listed)
     }
 
     fn installed(&self) -> impl Iterator<Item = &Route> {

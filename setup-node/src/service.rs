@@ -13,7 +13,7 @@ use tokio::{task::spawn_blocking, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Bounds, Config, RawConfig, admin::Api, messaging::MessagingCaller, routes::Routes, setups::Setups,
+    Bounds, Config, RawConfig, admin::Api, audit, messaging::MessagingCaller, routes::Routes, setups::Setups,
     sources,
 };
 
@@ -110,6 +110,7 @@ impl Service for SetupNode {
         tokio::select! {
             _ = work => {}
             () = report(&self.client, self.listed, &self.reachable) => {}
+            () = audit::run(&setups) => {}
         }
         drop(messaging);
         self.client.closed().await;

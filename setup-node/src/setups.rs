@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use byway_base::{Code, RouteId};
+use byway_base::{Code, Problem, RouteId};
 use byway_clock::unix_now;
 use byway_service_kit::Check;
 use byway_setup::{Asked, Initiators, Outcome, Saga};
@@ -96,9 +96,16 @@ impl<C: NodeCaller> Setups<C> {
         &self.0.caller
     }
 
-    /// Says whether routes are being recorded.
-    pub(crate) fn journal(&self) -> &Check {
-        &self.0.journal
+    /// Routes of the list turned out to be over.
+    pub(crate) async fn ended(&self, routes: Vec<RouteId>) {
+        let (count, written) = self.0.routes.ended(routes).await;
+        self.0.stats.noticed_ended(u64::try_from(count).unwrap_or(u64::MAX));
+        self.recorded(written);
+    }
+
+    /// The journal was written, or not.
+    pub(crate) fn recorded(&self, written: Result<(), Problem>) {
+        self.0.recorded(written);
     }
 
     /// Refuses if the service is about to stop.
@@ -146,7 +153,7 @@ impl<C: NodeCaller> Inner<C> {
         drive(&mut saga, &self.caller, self.clock, async |outcome| {
             let ending = match outcome {
                 Outcome::Established { label_out } => {
-                    self.record(route).await;
+                    self.recorded(self.routes.installed(route).await);
                     Ending::Established { label_out }
                 }
                 Outcome::Failed(failure) => {
@@ -166,8 +173,8 @@ impl<C: NodeCaller> Inner<C> {
         drop(permit);
     }
 
-    async fn record(&self, route: RouteId) {
-        match self.routes.installed(route).await {
+    fn recorded(&self, written: Result<(), Problem>) {
+        match written {
             Ok(()) => self.journal.ok(),
             Err(problem) => self.journal.degraded(problem.to_string()),
         }

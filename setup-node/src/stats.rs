@@ -36,6 +36,7 @@ pub(crate) struct Stats {
     refused: AtomicU64,
     undone: AtomicU64,
     removed: AtomicU64,
+    ended: AtomicU64,
 }
 
 impl Stats {
@@ -57,8 +58,15 @@ impl Stats {
         metrics::counter!("byway_setup_removals_total").increment(1);
     }
 
-    /// Installed, refused, undone, removed.
-    pub(crate) fn counts(&self) -> [u64; 4] {
-        [&self.installed, &self.refused, &self.undone, &self.removed].map(|counter| counter.load(Relaxed))
+    /// So many listed routes turned out to be over.
+    pub(crate) fn noticed_ended(&self, routes: u64) {
+        self.ended.fetch_add(routes, Relaxed);
+        metrics::counter!("byway_setup_routes_ended_total").increment(routes);
+    }
+
+    /// Installed, refused, undone, removed, ended.
+    pub(crate) fn counts(&self) -> [u64; 5] {
+        [&self.installed, &self.refused, &self.undone, &self.removed, &self.ended]
+            .map(|counter| counter.load(Relaxed))
     }
 }

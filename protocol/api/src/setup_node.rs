@@ -1,6 +1,6 @@
 //! Setup node: what administrators see of the routes that it installed.
 
-use byway_base::{OverlayAddress, RouteId, UnixTime};
+use byway_base::{OverlayAddress, PublicKey, RouteId, UnixTime};
 use byway_wire::Hop;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,8 @@ service! {
         ListRoutes: GET "/v1/routes", signed, query RoutesQuery, reply Page<RouteView>, codes [Denied];
         /// One route.
         GetRoute: GET "/v1/routes/{id}", signed, path RoutePath, reply RouteView, codes [Denied, NotFound];
+        /// What each node of a route says about its rules, asked now. Takes some seconds if a node is silent.
+        InspectRoute: GET "/v1/routes/{id}/nodes", signed, path RoutePath, reply RouteNodes, codes [Denied, NotFound];
         /// Removes a route from every node of its path.
         DeleteRoute: DELETE "/v1/routes/{id}", signed, path RoutePath, codes [Denied, NotFound];
         /// Counts for dashboards.
@@ -38,6 +40,15 @@ pub struct RoutesQuery {
     /// Items on a page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
+    /// Only routes that this key asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<PublicKey>,
+    /// Only routes that begin at, cross or end at this node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<PublicKey>,
+    /// Only routes that are so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<RouteState>,
 }
 
 /// A route as its setup node knows it.
@@ -71,6 +82,34 @@ pub enum RouteState {
     Removing,
 }
 
+/// What the nodes of a route say about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RouteNodes {
+    /// From the source to the destination.
+    pub nodes: Vec<NodeRules>,
+}
+
+/// What one node of a route says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NodeRules {
+    /// The node.
+    pub node: PublicKey,
+    /// Whether it has the route's rules.
+    pub rules: RulesState,
+}
+
+/// Whether a node has rules of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RulesState {
+    /// It has.
+    Held,
+    /// It has not: they ended there, or the node has restarted.
+    Gone,
+    /// It does not answer.
+    Unknown,
+}
+
 /// Counts of a setup node since its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SetupStats {
@@ -86,4 +125,6 @@ pub struct SetupStats {
     pub undone: u64,
     /// Routes removed by an administrator.
     pub removed: u64,
+    /// Routes that their nodes ended by themselves, as far as it was noticed.
+    pub ended: u64,
 }

@@ -241,8 +241,16 @@ pub const SETUPS_AT_ONCE: usize = 1_024;
 pub const SETUP_SOURCES: usize = 8_192;
 /// Connections of one source at one setup node: the one in use, and such as have not timed out since it restarted.
 pub const SETUP_CONNECTIONS_PER_SOURCE: usize = 4;
+/// Calls to nodes that one setup node has under way for its list: far fewer than for route requests, which go first.
+pub const SETUP_INSPECTIONS_AT_ONCE: usize = 16;
 /// Routes in one question of a setup node which of them a node still has.
 pub const SETUP_INSPECT_ROUTES: usize = 255;
+/// How often a setup node asks whether routes of its list are still there. Within [`MESSAGING_IDLE`], so that connections
+/// to the sources of its routes stay warm.
+pub const SETUP_AUDIT_INTERVAL: Duration = Duration::from_secs(15);
+/// Routes that are asked about in one round; further ones have their turn in the next. A full list is through in eight
+/// minutes.
+pub const SETUP_AUDIT_ROUTES: usize = 2_048;
 /// Routes that a setup node remembers for its administrators; the oldest are forgotten first, which removes no rules.
 pub const SETUP_ROUTES_KNOWN: usize = 65_536;
 
@@ -409,6 +417,7 @@ const _: () = {
     assert!(ROUTE_LEASE.as_secs() > SETUP_TIMEOUT.as_secs());
     assert!(SETUP_TIMEOUT.as_secs() >= 2 * SETUP_STEP_TIMEOUT.as_secs());
     assert!(SETUP_PATIENCE.as_secs() < SETUP_STEP_TIMEOUT.as_secs() && SETUP_INSPECT_ROUTES <= 255);
+    assert!(SETUP_AUDIT_INTERVAL.as_secs() < MESSAGING_IDLE.as_secs());
     assert!(DIAL_TIMEOUT.as_secs() > SETUP_TIMEOUT.as_secs());
     assert!(SESSION_WINDOW >= SESSION_STREAM_WINDOW);
     assert!(

@@ -58,17 +58,18 @@ impl Journal {
         Ok(Self { path, file, lines: 0, torn: false })
     }
 
-    /// Adds a change. It is with the operating system when this returns.
-    pub(super) fn append(&mut self, change: &Change) -> Result<(), Problem> {
+    /// Adds changes. They are with the operating system when this returns.
+    pub(super) fn append(&mut self, changes: &[Change]) -> Result<(), Problem> {
         // A line that was cut off by a full disk must not spoil the next one.
-        let mut line = if self.torn { vec![b'\n'] } else { Vec::new() };
-        let json = serde_json::to_vec(change).map_err(|error| problem(&self.path, &error.into()))?;
-        line.extend(json);
-        line.push(b'\n');
-        let written = self.file.write_all(&line);
+        let mut lines = if self.torn { vec![b'\n'] } else { Vec::new() };
+        for change in changes {
+            serde_json::to_writer(&mut lines, change).map_err(|error| problem(&self.path, &error.into()))?;
+            lines.push(b'\n');
+        }
+        let written = self.file.write_all(&lines);
         self.torn = written.is_err();
         written.map_err(|error| problem(&self.path, &error))?;
-        self.lines += 1;
+        self.lines += changes.len();
         Ok(())
     }
 

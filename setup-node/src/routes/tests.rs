@@ -21,7 +21,12 @@ async fn install(routes: &Routes, number: u8) {
 }
 
 fn ids(routes: &Routes) -> Vec<u8> {
-    routes.list(None, 100, UnixTime(200)).0.iter().map(|view| view.id.as_bytes()[0]).collect()
+    routes
+        .list(Filter::default(), None, 100, UnixTime(200))
+        .0
+        .iter()
+        .map(|view| view.id.as_bytes()[0])
+        .collect()
 }
 
 #[tokio::test]
@@ -76,7 +81,7 @@ async fn pages_follow_each_other_without_gap_or_repetition() {
     let mut seen = Vec::new();
     let mut after = None;
     loop {
-        let (page, more) = routes.list(after, 2, UnixTime(200));
+        let (page, more) = routes.list(Filter::default(), after, 2, UnixTime(200));
         seen.extend(page.iter().map(|view| view.id.as_bytes()[0]));
         after = page.last().map(|view| view.id);
         if !more {
@@ -94,4 +99,29 @@ fn an_id_is_taken_once() {
     assert_eq!(routes.begin(route(1)), Err(Taken));
     routes.fail(route(1).id);
     assert_eq!(routes.begin(route(1)), Ok(()));
+}
+
+#[tokio::test]
+async fn changes_of_many_at_once_are_all_in_the_journal_when_each_is_answered() {
+    let directory = tempfile::tempdir().unwrap();
+    let routes = Routes::open(directory.path()).unwrap();
+    (0..50).for_each(|number| routes.begin(route(number)).unwrap());
+    let written =
+        futures_util::future::join_all((0..50).map(|number| routes.installed(route(number).id))).await;
+    assert!(written.iter().all(Result::is_ok));
+    assert_eq!(ids(&Routes::open(directory.path()).unwrap()), (0..50).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn routes_that_ended_are_listed_no_more_nor_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let routes = Routes::open(directory.path()).unwrap();
+    for number in 1..=3 {
+        install(&routes, number).await;
+    }
+    routes.begin(route(4)).unwrap();
+    let (count, written) = routes.ended([1, 3, 4, 5].map(|number| route(number).id).to_vec()).await;
+    assert_eq!((count, written), (2, Ok(())), "one is not there yet, and one is unknown");
+    assert_eq!(ids(&routes), [2, 4]);
+    assert_eq!(ids(&Routes::open(directory.path()).unwrap()), [2]);
 }
