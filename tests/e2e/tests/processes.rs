@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use byway_api::{
-    local::{ListRoutes, PathsRequest, ShowPaths},
+    local::{DialRequest, GetStatus, ListRoutes, PathsRequest, ShowPaths},
     messaging_discovery::{GetRecord, PutRecord, RecordPath},
     transport_discovery::{GetTransport, PutTransport, TransportPath},
 };
@@ -14,6 +14,7 @@ use byway_base::{RouteId, SecretKey, TransportType, UnixTime, limits::RECORD_TTL
 use byway_e2e::{Apps, CONTROL_PLANE, LiveStream, NODES, Network, PATIENCE, dial, exchange};
 use byway_testkit::{Postgres, Process, postgres_or_skip, wait::until};
 use byway_wire::{Record, RecordBody, TransportEntry};
+use tokio::task::JoinSet;
 
 /// Bytes carried where the length matters: many times every window and queue on the way.
 const LARGE: usize = 8 * 1024 * 1024;
@@ -96,7 +97,7 @@ async fn data_crosses_three_hops_between_processes_with_every_byte_as_it_was() {
     assert_eq!(through, ["a", "b", "destination"].map(|name| scene.network.key(name)));
     assert!(hops.iter().all(|hop| hop.kind.as_str() == "tcp"));
     for name in ["a", "b"] {
-        let status = scene.network.node(name).call::<byway_api::local::GetStatus>((), (), ()).await.unwrap();
+        let status = scene.network.node(name).call::<GetStatus>((), (), ()).await.unwrap();
         assert!(status.forwarded_bytes > 2 * LARGE as u64, "{name} forwarded {}", status.forwarded_bytes);
     }
 }
@@ -114,6 +115,45 @@ async fn each_service_may_be_killed_and_comes_back_while_a_live_route_does_not_n
         live.goes_on().await;
     }
     assert!(scene.routes().await.starts_with(&route), "the live route is the one from the beginning");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_setup_node_and_a_source_that_are_killed_amid_route_requests_leave_no_rule() {
+    const DIALS: usize = 24;
+    let Some(mut scene) = Scene::start().await else { return };
+    // So that every process knows the others.
+    scene.dial_anew(1024).await;
+    let mut ports = Vec::new();
+    for _ in 0..DIALS {
+        ports.push(scene.apps.echo().await);
+    }
+    let (source, destination) = (scene.network.node("source"), scene.network.key("destination"));
+    let mut dials: JoinSet<_> = ports
+        .into_iter()
+        .map(|port| {
+            let source = source.clone();
+            let request = DialRequest { peer: destination.to_string(), port, policy: None, path: None };
+            async move { source.dial(request).await.map(drop) }
+        })
+        .collect();
+    // The first that stands shows that the others are somewhere in between.
+    dials.join_next().await.unwrap().unwrap().unwrap();
+    scene.network.kill9(&["setup-node", "source"]);
+    while dials.join_next().await.is_some() {}
+
+    let nodes = ["a", "b", "destination"].map(|name| scene.network.node(name));
+    let none = async || {
+        for node in &nodes {
+            let status = node.call::<GetStatus>((), (), ()).await.map_err(|problem| problem.to_string())?;
+            if status.rules > 0 {
+                return Err(format!("{} has {} rules", status.key.short(), status.rules));
+            }
+        }
+        Ok(())
+    };
+    until("empty rule tables", PATIENCE, none).await;
+    scene.network.restart(&["setup-node", "source"]).await;
+    scene.recovered().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
