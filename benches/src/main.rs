@@ -14,6 +14,7 @@ mod network;
 mod process;
 mod report;
 mod role;
+mod setup;
 mod stats;
 mod streams;
 mod switchover;
@@ -75,6 +76,8 @@ enum Command {
     Memory,
     /// All rows of messaging, each beside its reference, what others do, its pass and its aim.
     Messaging(messaging::Selection),
+    /// Route setup: dials, routes per second, the setup node's processor time.
+    Setup,
     /// Streams without the overlay: plain TCP and TLS over TCP, spliced by hand.
     Bare,
     /// Goodput over links with delay, loss and a rate; needs root, since each node is in a network namespace.
@@ -105,6 +108,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Isolation => target::print(&isolation::measure(options).await?, options),
         Command::Memory => target::print(&memory::measure(options).await?, options),
         Command::Messaging(which) => messaging::print(&which, options).await,
+        Command::Setup => target::print(&setup::measure(options).await?, options),
         Command::Links(which) => links::run(which, options.json).await,
         Command::Bare => report::bare(&bare::all(options).await?, options),
     }

@@ -1,4 +1,4 @@
-//! What a child process does: it is a node, a messaging server or its clients, or it has one end or the middle of a stream
+//! What a child process does: it is a node, a setup node, a messaging server or its clients, or it has one end or the middle of a stream
 //! without the overlay.
 
 pub(crate) mod bare;
@@ -6,11 +6,14 @@ pub(crate) mod client;
 pub(crate) mod crowd;
 pub(crate) mod node;
 pub(crate) mod server;
+pub(crate) mod source;
 pub(crate) mod steady;
 pub(crate) mod stream;
 
 use anyhow::Result;
 use byway_base::PublicKey;
+use byway_messaging_server::MessagingServer;
+use byway_setup_node::SetupNode;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
@@ -20,6 +23,7 @@ use client::{ClientCommand, Clients};
 use crowd::{Crowd, CrowdCommand};
 use node::{Member, NodeCommand};
 use server::ServerPlan;
+use source::RequestPlan;
 use steady::{Steady, SteadyCommand};
 
 /// Bytes written at once.
@@ -38,6 +42,10 @@ pub(crate) enum Command {
     Steady(SteadyCommand),
     /// Become a messaging server.
     Server(ServerPlan),
+    /// Become a setup node.
+    SetupNode(ServerPlan),
+    /// Ask a setup node for routes, as the node that this process is.
+    Requests(RequestPlan),
     /// Something as messaging clients.
     Client(ClientCommand),
     /// Something as many clients that do next to nothing.
@@ -75,7 +83,9 @@ pub(crate) async fn run() -> Result<()> {
             Command::Bare(command) => bare::obey(command).await,
             Command::Node(command) => member.obey(command).await,
             Command::Steady(command) => steady.obey(command, member.node()).await,
-            Command::Server(plan) => server::start(plan).await,
+            Command::Server(plan) => server::start::<MessagingServer>(plan, "messaging").await,
+            Command::SetupNode(plan) => server::start::<SetupNode>(plan, "http").await,
+            Command::Requests(plan) => member.request(plan).await,
             Command::Client(command) => clients.obey(command).await,
             Command::Crowd(command) => crowd.obey(command).await,
             Command::Heap => process::heap_bytes().map(|bytes| Answer { bytes, ..Answer::default() }),

@@ -16,7 +16,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Answer, CHUNK};
+use super::{
+    Answer, CHUNK,
+    source::{self, RequestPlan},
+};
 
 /// The app here reads each stream to its end.
 const READER: Port = Port(9);
@@ -68,20 +71,26 @@ pub(crate) struct NodePlan {
 /// The node of this process and what it keeps open.
 #[derive(Default)]
 pub(super) struct Member {
-    node: Option<Node>,
+    node: Option<(Node, SecretKey)>,
     kept: Vec<OverlayStream>,
 }
 
 impl Member {
     pub(super) fn node(&self) -> Option<&Node> {
-        self.node.as_ref()
+        self.node.as_ref().map(|(node, _)| node)
+    }
+
+    /// Asks a setup node for routes.
+    pub(super) async fn request(&self, plan: RequestPlan) -> Result<Answer> {
+        let (node, secret) = self.node.as_ref().context("there is no node yet")?;
+        source::ask(node, secret, plan).await
     }
 
     pub(super) async fn obey(&mut self, command: NodeCommand) -> Result<Answer> {
         if let NodeCommand::Start(plan) = command {
             return self.start(*plan).await;
         }
-        let node = self.node.clone().context("there is no node yet")?;
+        let node = self.node().cloned().context("there is no node yet")?;
         match command {
             NodeCommand::Start(_) => Ok(Answer::default()),
             NodeCommand::AwaitTransports { peers } => {
@@ -121,7 +130,8 @@ impl Member {
 
     async fn start(&mut self, plan: NodePlan) -> Result<Answer> {
         let service = |url| Some(ServiceAddress { url, key: None });
-        let mut config = Config::new(SecretKey::from_seed(rand::random()));
+        let secret = SecretKey::from_seed(rand::random());
+        let mut config = Config::new(secret.clone());
         config.listen = Some(plan.listen);
         config.quic_listen = Some(plan.listen);
         config.transport_discovery = service(plan.transport_discovery);
@@ -144,7 +154,7 @@ impl Member {
             |address: Option<SocketAddr>| address.map(|address| address.to_string()).unwrap_or_default();
         let (address, quic_address) = (text(node.listen_address()), text(node.quic_listen_address()));
         let answer = Answer { address, quic_address, key: Some(node.key()), ..Answer::default() };
-        self.node = Some(node);
+        self.node = Some((node, secret));
         Ok(answer)
     }
 

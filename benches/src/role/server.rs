@@ -1,10 +1,9 @@
-//! A child that is a messaging server: the whole service, as its executable runs it.
+//! A child that is a messaging server or a setup node: the whole service, as its executable runs it.
 
 use std::{ffi::OsString, fs, io, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use byway_messaging_server::MessagingServer;
-use byway_service_kit::{Announcement, run_service_here};
+use byway_service_kit::{Announcement, Service, run_service_here};
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
@@ -22,7 +21,8 @@ pub(crate) struct ServerPlan {
     pub(crate) settings: Vec<(String, String)>,
 }
 
-pub(super) async fn start(plan: ServerPlan) -> Result<Answer> {
+/// Starts the service; it says under `address` where it listens.
+pub(super) async fn start<S: Service>(plan: ServerPlan, address: &str) -> Result<Answer> {
     let announcement = plan.directory.join("announcement.json");
     match fs::remove_file(&announcement) {
         // Left behind by a server that was killed.
@@ -30,20 +30,18 @@ pub(super) async fn start(plan: ServerPlan) -> Result<Answer> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error.into()),
     }
-    let mut arguments: Vec<OsString> =
-        vec!["byway-messaging-server".into(), "--announce".into(), announcement.clone().into()];
+    let mut arguments: Vec<OsString> = vec![S::NAME.into(), "--announce".into(), announcement.clone().into()];
     for (key, value) in plan.settings {
         arguments.extend(["--set".into(), format!("{key}={value}").into()]);
     }
-    let mut serving = tokio::spawn(async { Box::pin(run_service_here::<MessagingServer>(arguments)).await });
+    let mut serving = tokio::spawn(async { Box::pin(run_service_here::<S>(arguments)).await });
     loop {
         if let Some(found) = Announcement::read(&announcement)? {
-            let address =
-                found.addresses.get("messaging").context("the server does not say where it listens")?;
+            let address = found.addresses.get(address).context("it does not say where it listens")?;
             return Ok(Answer { address: address.clone(), key: found.key, ..Answer::default() });
         }
         tokio::select! {
-            code = &mut serving => bail!("the messaging server ended: {code:?}"),
+            code = &mut serving => bail!("the service ended: {code:?}"),
             () = sleep(LOOK) => {}
         }
     }
