@@ -23,7 +23,7 @@ pub struct TransportId([u8; 16]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouteId([u8; 16]);
 
-/// The label that a node hands out for one rule; meaningful only with the transport that it arrives on.
+/// The label of one rule of a node; meaningful only with the transport that it arrives on.
 /// Zero is reserved for packets of the transport itself (ping, pong).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoutingId(pub u32);

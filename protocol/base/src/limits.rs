@@ -85,7 +85,7 @@ pub const ROUTE_STRIPES: u8 = 8;
 /// Bytes that may overtake a packet because it took a slower route of the same session. A quarter of a stream's window,
 /// so that the sender never waits for the slow packet.
 pub const ROUTE_STRIPE_SKEW: u64 = 1024 * 1024;
-/// A routing ID is not handed out again for this long after its rule went.
+/// A routing ID is not used again for this long after its rule went.
 pub const ROUTING_ID_QUIET: Duration = Duration::from_secs(30);
 
 // ---- Transports ----

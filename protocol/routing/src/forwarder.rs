@@ -64,9 +64,9 @@ pub struct Forwarder {
 pub struct RouteSide {
     /// The transport.
     pub transport: TransportSlot,
-    /// Handed out by this node.
+    /// Of this node.
     pub label_in: RoutingId,
-    /// Handed out by the neighbour.
+    /// Of the neighbour.
     pub label_out: RoutingId,
 }
 

@@ -5,8 +5,8 @@
 //! of packets. [`RouteGroup`] decides which of the routes between two ends carries the session.
 //!
 //! # One route at one node
-//! A route is two *flows*, one per direction. A flow comes in from a transport under a label that this node handed out,
-//! or from a local session, and goes out to a transport under a label that the neighbour handed out, or to a local
+//! A route is two *flows*, one per direction. A flow comes in from a transport under a label of this node,
+//! or from a local session, and goes out to a transport under a label of the neighbour, or to a local
 //! session. `data` uses credit: the receiver of a flow's data grants what it has passed on, so that the slowest hop
 //! paces the source and a dead reader holds one window at each hop and nothing else. The receiver also decides how large
 //! the window is (`window`), within the memory of the node, and delays grants where it carries for others no faster than

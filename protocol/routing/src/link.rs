@@ -36,9 +36,9 @@ pub struct TransportView {
 
 #[derive(Debug, Default)]
 pub(crate) struct Link {
-    /// Flows that come in here, by the label that we handed out.
+    /// Flows that come in here, by our label.
     pub(crate) incoming: LabelMap,
-    /// Flows that go out here, by the label that the peer handed out.
+    /// Flows that go out here, by the peer's label.
     pub(crate) outgoing: LabelMap,
     /// Packets that go before all data.
     control: VecDeque<Outgoing>,

@@ -21,7 +21,7 @@ const CALLS: usize = 2;
 /// First port of the apps that are dialled in vain.
 const PORTS: u16 = 1_000;
 
-/// Rules that each node holds, reservations not included.
+/// Rules that each node's forwarder has.
 fn rules(nodes: &[Node]) -> Vec<usize> {
     nodes.iter().map(Node::rules).collect()
 }

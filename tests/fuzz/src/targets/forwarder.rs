@@ -8,7 +8,7 @@ use byway_base::{
 use byway_routing::{Forwarder, ForwarderConfig, Outgoing, RouteKey, RouteSide, RouteSpec, TransportSlot};
 use byway_wire::{Kind, Packet};
 
-/// The labels that the node handed out to the neighbour: the one of the golden vectors, which leads on to another node,
+/// The labels of the node towards the neighbour: the one of the golden vectors, which leads on to another node,
 /// and one that ends here.
 const THROUGH: RoutingId = RoutingId(0x0102_0304);
 const HERE: RoutingId = RoutingId(5);

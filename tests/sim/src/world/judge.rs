@@ -127,7 +127,7 @@ impl World {
         Ok(())
     }
 
-    /// Nothing is left anywhere: no rule, no reservation, no byte in a queue.
+    /// Nothing is left anywhere: no rule, no route that is awaited, no byte in a queue.
     ///
     /// # Errors
     /// The first node that holds something.
