@@ -8,17 +8,15 @@ mod verified;
 use std::time::Instant;
 
 use byway_api::transport_discovery::{ChangeKind, NodeView, Snapshot, TransportState, TransportView};
-use byway_base::policy::Preference;
 use byway_route_graph::{Graph, Metrics, Transport};
 
 use crate::latest::View;
-use verified::{Refusal, Verified};
+use verified::{Refusal, judge, judge_all};
 
 /// All that is known of the network. Its methods compute and are not for async threads.
 #[derive(Debug, Default)]
 pub(crate) struct Mirror {
     graph: Graph,
-    verified: Verified,
     sequence: Option<u64>,
 }
 
@@ -37,9 +35,9 @@ impl Mirror {
     /// threads at once.
     pub(crate) fn load(&mut self, snapshot: Snapshot, threads: usize) {
         let Snapshot { sequence, transports, nodes } = snapshot;
-        let verdicts = self.verified.judge_all(&transports, threads);
+        let verdicts = judge_all(&self.graph, &transports, threads);
         let graph = Graph::seeded(rand::random());
-        let mut fresh = Self { graph, sequence: Some(sequence), ..Self::default() };
+        let mut fresh = Self { graph, sequence: Some(sequence) };
         for node in nodes {
             fresh.put_node(node);
         }
@@ -55,12 +53,11 @@ impl Mirror {
             ChangeKind::Registered { transport }
             | ChangeKind::State { transport }
             | ChangeKind::Metrics { transport } => {
-                let verdict = self.verified.judge(&transport);
+                let verdict = judge(&self.graph, &transport);
                 self.put(&transport, verdict);
             }
             ChangeKind::Expired { id } | ChangeKind::Removed { id } => {
                 self.graph.remove(&id);
-                self.verified.forget(&id);
             }
             ChangeKind::Node { node } => self.put_node(node),
         }
@@ -72,8 +69,6 @@ impl Mirror {
     pub(crate) fn view(&mut self) -> View {
         let began = Instant::now();
         let csr = self.graph.snapshot();
-        // What most queries rank by is computed here, so that none of them waits for it.
-        csr.prepare(Preference::default());
         metrics::histogram!("byway_mirror_publish_seconds").record(began.elapsed().as_secs_f64());
         View { csr, counts: self.graph.counts(), sequence: self.sequence.unwrap_or_default() }
     }
@@ -83,6 +78,7 @@ impl Mirror {
         let transport = Transport {
             id: view.id,
             kind: entry.kind.clone(),
+            issued: entry.issued,
             edges: entry.edges,
             // The claims of both edges alone do not tell that a lease has passed.
             up: [view.state == TransportState::Up; 2],
@@ -92,13 +88,9 @@ impl Mirror {
                 throughput_bps: view.metrics.throughput_bps,
             },
         };
-        let entered = verdict.and_then(|()| self.graph.upsert(&transport).map_err(Refusal::from));
-        match entered {
-            Ok(()) => self.verified.remember(view),
-            Err(refusal) => {
-                metrics::counter!("byway_mirror_refused_total", "reason" => refusal.name()).increment(1);
-                tracing::debug!(id = ?view.id, %refusal, "entry ignored");
-            }
+        if let Err(refusal) = verdict.and_then(|()| self.graph.upsert(&transport).map_err(Refusal::from)) {
+            metrics::counter!("byway_mirror_refused_total", "reason" => refusal.name()).increment(1);
+            tracing::debug!(id = ?view.id, %refusal, "entry ignored");
         }
     }
 

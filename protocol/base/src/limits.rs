@@ -334,7 +334,8 @@ pub const MIRROR_AGE_MAX: Duration = Duration::from_secs(60);
 pub const MIRROR_BATCH: usize = 1_024;
 /// Searches that one finder runs at once, unless told otherwise.
 pub const SEARCH_WORKERS: usize = 2;
-/// Most searches that one finder can be told to run at once. Each needs some 60 bytes of memory per node of the graph.
+/// Most searches that one finder can be told to run at once. Each needs 8 bytes of memory per node of the graph,
+/// and 48 more once it met a query that only the rarer searches answer.
 pub const SEARCH_WORKERS_MAX: usize = 256;
 /// Searches that wait at one finder for a worker; at a few milliseconds each, they have their turn within a second.
 pub const SEARCHES_WAITING: usize = 256;

@@ -88,11 +88,11 @@ pub fn check_path(
         }
         let missing = PathError::NotAttached { hop, node: csr.key(at), transport: *transport };
         let mut steps = csr.range(at, true);
-        let step = steps.find(|step| csr.id(csr.steps()[*step].transport) == *transport).ok_or(missing)?;
+        let step = steps.find(|step| csr.id(csr.step(*step).transport) == *transport).ok_or(missing)?;
         if !csr.range(at, false).contains(&step) {
             return Err(PathError::Down { hop, transport: *transport });
         }
-        let out = csr.steps()[step];
+        let out = csr.step(step);
         if crossed.contains(&out.to) {
             return Err(PathError::Loop { hop, node: csr.key(out.to) });
         }

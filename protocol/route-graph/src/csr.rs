@@ -1,22 +1,29 @@
 //! The compact, immutable form of the graph that searches read.
 //!
 //! Compressed sparse rows: the steps out of a node stand side by side, usable ones first. Nodes are numbered by
-//! ascending key and each node's steps are ordered by transport id, so that the form depends on the content alone and
-//! a tie between paths falls to no particular node: ids are hashes over both edges, which a node cannot choose.
+//! ascending key. Each node's steps are ordered by their cost under the default preference, which searches want to see
+//! first, and then by transport id. So the form depends on the content alone, and a tie between paths falls to no
+//! particular node: ids are hashes over both edges, which a node cannot choose.
 
 mod build;
+mod costs;
+mod order;
+mod step;
 mod visit;
 
 use std::sync::{Arc, OnceLock};
 
 use byway_base::{PublicKey, TransportId, TransportType, policy::Preference};
 
-pub(crate) use build::Parts;
+pub(crate) use costs::Costs;
+use costs::Ordered;
+use step::Packed;
+pub(crate) use step::Step;
 pub use visit::TransportRef;
 
 use crate::{
     Metrics,
-    graph::{Row, Rows},
+    graph::{Ranking, Row, Rows},
     metric::{self, metric},
 };
 
@@ -25,44 +32,58 @@ pub type NodeIndex = petgraph::graph::NodeIndex<u32>;
 /// A transport's number in one compact form; it means nothing in another.
 pub type TransportIndex = petgraph::graph::EdgeIndex<u32>;
 
-/// One way out of a node: across a transport to its other edge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Step {
-    pub(crate) to: NodeIndex,
-    pub(crate) transport: TransportIndex,
-    pub(crate) kind: u16,
-}
-
 /// Who is connected to whom.
 #[derive(Default)]
-pub(crate) struct Topology {
-    keys: Box<[PublicKey]>,
+struct Topology {
+    /// By ascending number and value.
+    keys: Arc<Vec<PublicKey>>,
     /// One bit per node: refuses to be an intermediate.
     refuses: Box<[u64]>,
-    /// Where the steps of each node begin, and where the last ends.
-    first: Box<[u32]>,
-    /// Where each node's usable steps end.
-    usable_end: Box<[u32]>,
-    steps: Box<[Step]>,
+    /// Where the steps of each node stand. One more than nodes: where the last ends, all begin.
+    spans: Box<[Span]>,
     types: Box<[TransportType]>,
+}
+
+/// Where the steps of a node begin, and where its usable ones end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    begin: u32,
+    usable_end: u32,
 }
 
 /// An immutable view of the transport graph at one moment. Shared behind `Arc`, read by any number of searches.
 #[derive(Default)]
 pub struct Csr {
     topology: Arc<Topology>,
+    steps: Box<[Packed]>,
+    /// By step, under the default preference.
+    default_costs: Box<[u32]>,
     rows: Rows,
-    costs: [OnceLock<Box<[u32]>>; metric::COUNT],
+    /// Under the other preferences, as far as they were asked for.
+    costs: [OnceLock<Ordered>; metric::COUNT],
 }
 
 impl Csr {
-    pub(crate) fn new(topology: Topology, rows: Rows) -> Self {
-        Self { topology: Arc::new(topology), rows, costs: Default::default() }
+    /// The form of these rows. `refuses` tells of a slot whether its node refuses to be an intermediate; `types` are names
+    /// by their numbers in the rows.
+    pub(crate) fn new(
+        nodes: &Ranking,
+        refuses: impl Fn(u32) -> bool,
+        types: &[TransportType],
+        rows: Rows,
+    ) -> Self {
+        let (topology, steps) = Topology::build(nodes, refuses, types, &rows);
+        Self::ordered(Arc::new(topology), steps, rows)
     }
 
     /// The same adjacency with other metrics.
     pub(crate) fn with_rows(&self, rows: Rows) -> Self {
-        Self { topology: Arc::clone(&self.topology), rows, costs: Default::default() }
+        Self::ordered(Arc::clone(&self.topology), self.steps.to_vec(), rows)
+    }
+
+    fn ordered(topology: Arc<Topology>, mut steps: Vec<Packed>, rows: Rows) -> Self {
+        let default_costs = order::by_cost(&topology.spans, &mut steps, &rows);
+        Self { topology, steps: steps.into(), default_costs, rows, costs: Default::default() }
     }
 
     /// The number of nodes.
@@ -74,7 +95,7 @@ impl Csr {
     /// The number of transports, whatever their state.
     #[must_use]
     pub fn transport_count(&self) -> usize {
-        self.topology.steps.len() / 2
+        self.steps.len() / 2
     }
 
     /// The number of a node, if it is known.
@@ -106,43 +127,42 @@ impl Csr {
         (usable, all - usable)
     }
 
-    /// Computes the costs under a preference, which otherwise the first search that ranks by it does. For the caller
-    /// that publishes a snapshot and wants no query to wait.
-    pub fn prepare(&self, preference: Preference) {
-        self.costs(preference);
-    }
-
     /// Where the steps out of a node stand; with those that are down, or without.
     #[inline]
     pub(crate) fn range(&self, node: NodeIndex, down: bool) -> std::ops::Range<usize> {
         let topology = &*self.topology;
-        let begin = topology.first[node.index()] as usize;
-        let end = if down { topology.first[node.index() + 1] } else { topology.usable_end[node.index()] };
-        begin..end as usize
+        let Span { begin, usable_end } = topology.spans[node.index()];
+        let end = if down { topology.spans[node.index() + 1].begin } else { usable_end };
+        begin as usize..end as usize
     }
 
     #[inline]
-    pub(crate) fn steps(&self) -> &[Step] {
-        &self.topology.steps
+    pub(crate) fn step(&self, number: usize) -> Step {
+        self.steps[number].open()
+    }
+
+    /// Steps that stand side by side.
+    #[inline]
+    pub(crate) fn steps(&self, range: std::ops::Range<usize>) -> impl Iterator<Item = Step> {
+        self.steps[range].iter().map(|step| step.open())
     }
 
     /// The node that a step leaves.
     pub(crate) fn source(&self, step: usize) -> NodeIndex {
-        NodeIndex::new(self.topology.first.partition_point(|first| *first as usize <= step) - 1)
+        NodeIndex::new(self.topology.spans.partition_point(|span| span.begin as usize <= step) - 1)
     }
 
-    /// The cost of each step under a preference. Hops are not stored: none of them costs other than 1.
-    pub(crate) fn costs(&self, preference: Preference) -> &[u32] {
+    /// What each step costs under a preference. None for hops: each of them costs 1. Computed when a preference other
+    /// than the default is asked for the first time.
+    pub(crate) fn costs(&self, preference: Preference) -> Option<Costs<'_>> {
         if preference == Preference::Hops {
-            return &[];
+            return None;
         }
-        let metric = metric(preference);
-        self.costs[metric::position(preference)].get_or_init(|| {
-            // Row by row first: to gather numbers from a small table is several times faster than to gather rows.
-            let by_row: Vec<u32> =
-                self.rows.all().map(|row| metric::hop_cost(metric, &row.metrics)).collect();
-            self.topology.steps.iter().map(|step| by_row[step.transport.index()]).collect()
-        })
+        if preference == Preference::default() {
+            return Some(Costs::in_order(&self.default_costs));
+        }
+        let compute = || Ordered::compute(&self.topology.spans, &self.steps, metric(preference), &self.rows);
+        Some(self.costs[metric::position(preference)].get_or_init(compute).costs())
     }
 
     pub(crate) fn types(&self) -> &[TransportType] {
@@ -177,7 +197,8 @@ impl std::fmt::Debug for Csr {
 impl PartialEq for Csr {
     fn eq(&self, other: &Self) -> bool {
         let (mine, theirs) = (&self.topology, &other.topology);
-        let same_step = |(a, b): (&Step, &Step)| {
+        let same_step = |(a, b): (&Packed, &Packed)| {
+            let (a, b) = (a.open(), b.open());
             a.to == b.to
                 && self.id(a.transport) == other.id(b.transport)
                 && self.kind(a.transport) == other.kind(b.transport)
@@ -185,9 +206,8 @@ impl PartialEq for Csr {
         };
         mine.keys == theirs.keys
             && mine.refuses == theirs.refuses
-            && mine.first == theirs.first
-            && mine.usable_end == theirs.usable_end
-            && mine.steps.iter().zip(&theirs.steps).all(same_step)
+            && mine.spans == theirs.spans
+            && self.steps.iter().zip(&other.steps).all(same_step)
     }
 }
 

@@ -10,14 +10,11 @@ mod types;
 
 use std::sync::Arc;
 
-use byway_base::{PublicKey, TransportId, TransportType};
+use byway_base::{PublicKey, TransportId, TransportType, UnixTime};
 
-use crate::{
-    Csr, Metrics,
-    csr::{Parts, Topology},
-};
-pub(crate) use nodes::NodeEntry;
+use crate::{Csr, Metrics};
 use nodes::Nodes;
+pub(crate) use nodes::Ranking;
 use rows::Table;
 pub(crate) use rows::{Row, Rows};
 use types::Types;
@@ -29,6 +26,8 @@ pub struct Transport {
     pub id: TransportId,
     /// Its type.
     pub kind: TransportType,
+    /// When its entry was issued; to the second, and no later than 2106 as the graph remembers it.
+    pub issued: UnixTime,
     /// Its two edges.
     pub edges: [PublicKey; 2],
     /// Whether each edge says that it is up, in the order of `edges`. Usable only while both do.
@@ -99,7 +98,7 @@ impl Graph {
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
         Self {
-            nodes: Nodes::default(),
+            nodes: Nodes::seeded(seed),
             types: Types::default(),
             table: Table::seeded(seed),
             usable: 0,
@@ -120,6 +119,11 @@ impl Graph {
             && self.types.name(row.kind) == &transport.kind
             && row.edges.map(|slot| self.nodes.key(slot)) == transport.edges
         {
+            if row.issued() != transport.issued
+                && let Some(row) = self.table.get_mut(&transport.id)
+            {
+                row.set_issued(transport.issued);
+            }
             self.set_state(&transport.id, transport.up);
             self.set_metrics(&transport.id, transport.metrics);
             return Ok(());
@@ -128,14 +132,8 @@ impl Graph {
         // that a refusal changes nothing.
         self.check_room(transport)?;
         self.remove(&transport.id);
-        let row = Row {
-            id: transport.id,
-            metrics: transport.metrics,
-            edges: transport.edges.map(|key| self.nodes.attach(key)),
-            kind: self.types.hold(&transport.kind),
-            up: transport.up,
-            live: true,
-        };
+        let edges = transport.edges.map(|key| self.nodes.attach(key));
+        let row = Row::new(transport, edges, self.types.hold(&transport.kind));
         self.usable += usize::from(row.usable());
         self.table.insert(row);
         self.stale = Stale::Topology;
@@ -157,12 +155,12 @@ impl Graph {
     /// Sets what each edge says of a transport, in the order of its edges; whether there is one of that id.
     pub fn set_state(&mut self, id: &TransportId, up: [bool; 2]) -> bool {
         let Some(row) = self.table.get(id) else { return false };
-        if row.up == up {
+        if row.up() == up {
             return true;
         }
         let before = row.usable();
         let row = self.table.get_mut(id).expect("the row was there a line ago");
-        row.up = up;
+        row.set_up(up);
         let after = row.usable();
         if before != after {
             self.usable = self.usable + usize::from(after) - usize::from(before);
@@ -202,10 +200,19 @@ impl Graph {
         Some(Transport {
             id: row.id,
             kind: self.types.name(row.kind).clone(),
+            issued: row.issued(),
             edges: row.edges.map(|slot| self.nodes.key(slot)),
-            up: row.up,
+            up: row.up(),
             metrics: row.metrics,
         })
+    }
+
+    /// When the entry of this id was issued, if the graph holds one of exactly these edges in this order and this type.
+    #[must_use]
+    pub fn issued(&self, id: &TransportId, edges: &[PublicKey; 2], kind: &TransportType) -> Option<UnixTime> {
+        let row = self.table.get(id)?;
+        let same = self.types.name(row.kind) == kind && row.edges.map(|slot| self.nodes.key(slot)) == *edges;
+        same.then(|| row.issued())
     }
 
     /// How much the graph holds.
@@ -220,10 +227,10 @@ impl Graph {
             Stale::Nothing => {}
             Stale::Metrics => self.latest = Arc::new(self.latest.with_rows(self.table.rows().clone())),
             Stale::Topology => {
-                let parts =
-                    Parts { nodes: self.nodes.sorted(), types: self.types.names(), rows: self.table.rows() };
-                let topology = Topology::build(parts);
-                self.latest = Arc::new(Csr::new(topology, self.table.rows().clone()));
+                let ranking = self.nodes.ranking();
+                let refuses = |slot| self.nodes.refuses_transit(slot);
+                let rows = self.table.rows().clone();
+                self.latest = Arc::new(Csr::new(&ranking, refuses, self.types.names(), rows));
             }
         }
         self.stale = Stale::Nothing;
@@ -237,6 +244,14 @@ impl Graph {
         self.nodes.check_room(transport.edges.iter().filter(|key| self.nodes.get(key).is_none()).count())?;
         self.types.check_room(&transport.kind)
     }
+}
+
+/// Folds sixteen bytes with a seed into a hash.
+fn fold(seed: u64, bytes: &[u8]) -> u64 {
+    let (low, high) = bytes.split_at(8);
+    let word = |bytes: &[u8]| bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let product = u128::from(word(low) ^ seed) * u128::from(word(high) ^ seed.rotate_left(32) | 1);
+    (product >> 64) as u64 ^ product as u64
 }
 
 impl std::fmt::Debug for Graph {

@@ -4,14 +4,18 @@
 //! |---|---|
 //! | `rules` | a query's policy, in numbers of the graph |
 //! | `disjoint`, `flow` | several paths without a common intermediate |
-//! | `yen` | the next best paths after those |
+//! | `yen` | the next best paths after those, where rules keep `corridor` from finding them |
 //! | `leg` | one best path: tries the fast searches, and the thorough one where their answer breaks a rule |
 //! | `bfs` | the fewest hops, from both ends at once |
-//! | `dijkstra` | the least cost, from both ends at once, whatever the hops |
+//! | `balls`, `settled` | what lies around both ends, and where the two sides touch |
+//! | `dijkstra` | the least cost, whatever the hops, from the balls of one leg |
+//! | `corridor` | the k least costs, from the balls of the whole query |
 //! | `labels` | the least cost within a number of hops |
 //! | `guided` | the least cost under `hops>=` and `via`, where every loop-free beginning counts |
 
+mod balls;
 mod bfs;
+mod corridor;
 mod dijkstra;
 mod disjoint;
 mod flow;
@@ -20,6 +24,7 @@ mod labels;
 mod leg;
 mod rules;
 mod scratch;
+mod settled;
 mod yen;
 
 use byway_base::{
@@ -27,7 +32,7 @@ use byway_base::{
     limits::{PATHS_MAX, SEARCH_VISITS_MAX},
 };
 
-use crate::{Csr, FoundPath, NodeIndex, path::RawPath};
+use crate::{Csr, FoundPath, NodeIndex, csr::Costs, path::RawPath};
 use leg::Leg;
 pub(crate) use rules::{Relaxed, Rules};
 pub use scratch::Scratch;
@@ -123,14 +128,14 @@ pub(crate) fn find_relaxed(
 pub(crate) struct Ground<'a> {
     pub(crate) csr: &'a Csr,
     pub(crate) rules: &'a Rules,
-    /// Empty when each step costs 1.
-    pub(crate) costs: &'a [u32],
+    /// None when each step costs 1.
+    pub(crate) costs: Option<Costs<'a>>,
 }
 
 impl Ground<'_> {
     #[inline]
     pub(crate) fn cost(&self, step: usize) -> u32 {
-        if self.costs.is_empty() { 1 } else { self.costs[step] }
+        self.costs.map_or(1, |costs| costs.of(step))
     }
 
     /// Whether a node is never crossed, whatever was found before.

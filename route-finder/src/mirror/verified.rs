@@ -1,10 +1,9 @@
 //! Which entries were seen to be signed by both edges.
 
-use std::{collections::BTreeMap, panic, thread};
+use std::{panic, thread};
 
 use byway_api::transport_discovery::TransportView;
-use byway_base::{TransportId, UnixTime};
-use byway_route_graph::GraphError;
+use byway_route_graph::{Graph, GraphError};
 use byway_wire::transport_entry::EntryError;
 
 /// Why an entry does not enter the graph.
@@ -32,52 +31,31 @@ impl Refusal {
     }
 }
 
-/// When the entries that were verified were issued.
+/// Whether both edges signed the entry, and it stands under its own id.
 ///
-/// That is enough to know them by: the id fixes edges and type, so that another entry of the same id and date does not
-/// exist. Whoever repeats it may as well bring no signatures.
-#[derive(Debug, Default)]
-pub(super) struct Verified {
-    issued: BTreeMap<TransportId, UnixTime>,
+/// What the graph holds was verified before, and is known by its date: the id fixes edges and type, so that another entry
+/// of the same id and date does not exist. Whoever repeats it may as well bring no signatures.
+pub(super) fn judge(graph: &Graph, view: &TransportView) -> Result<(), Refusal> {
+    let entry = &view.signed.entry;
+    if entry.id() != view.id {
+        return Err(Refusal::Id);
+    }
+    // With its edges in the other order an entry has the same id, but it is not the one that the graph holds.
+    if graph.issued(&view.id, &entry.edges, &entry.kind) == Some(entry.issued) {
+        return Ok(());
+    }
+    Ok(view.signed.verify()?)
 }
 
-impl Verified {
-    /// Whether both edges signed the entry, and it stands under its own id.
-    pub(super) fn judge(&self, view: &TransportView) -> Result<(), Refusal> {
-        let signed = &view.signed;
-        if signed.entry.id() != view.id {
-            return Err(Refusal::Id);
-        }
-        // An entry with its edges in the other order has the same id, but no such entry was ever remembered.
-        let in_order = signed.entry.edges[0] < signed.entry.edges[1];
-        if in_order && self.issued.get(&view.id) == Some(&signed.entry.issued) {
-            return Ok(());
-        }
-        Ok(signed.verify()?)
-    }
-
-    /// [`Self::judge`] for many at once, in their order.
-    pub(super) fn judge_all(&self, views: &[TransportView], threads: usize) -> Vec<Result<(), Refusal>> {
-        let share = views.len().div_ceil(threads.max(1)).max(1);
-        thread::scope(|scope| {
-            let judging =
-                |share: &[TransportView]| share.iter().map(|view| self.judge(view)).collect::<Vec<_>>();
-            let shares: Vec<_> =
-                views.chunks(share).map(|share| scope.spawn(move || judging(share))).collect();
-            let verdicts = shares
-                .into_iter()
-                .map(|share| share.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
-            verdicts.flatten().collect()
-        })
-    }
-
-    /// The entry was judged to be right and holds.
-    pub(super) fn remember(&mut self, view: &TransportView) {
-        self.issued.insert(view.id, view.signed.entry.issued);
-    }
-
-    /// The transport is gone.
-    pub(super) fn forget(&mut self, id: &TransportId) {
-        self.issued.remove(id);
-    }
+/// [`judge`] for many at once, in their order.
+pub(super) fn judge_all(graph: &Graph, views: &[TransportView], threads: usize) -> Vec<Result<(), Refusal>> {
+    let share = views.len().div_ceil(threads.max(1)).max(1);
+    thread::scope(|scope| {
+        let judging =
+            |share: &[TransportView]| share.iter().map(|view| judge(graph, view)).collect::<Vec<_>>();
+        let shares: Vec<_> = views.chunks(share).map(|share| scope.spawn(move || judging(share))).collect();
+        let verdicts =
+            shares.into_iter().map(|share| share.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
+        verdicts.flatten().collect()
+    })
 }

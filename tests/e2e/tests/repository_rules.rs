@@ -40,6 +40,7 @@ const EFFECTS: &[(&str, &str)] = &[
 /// Protocol sources that may use a hash map or set, and why its order cannot show.
 const HASHED: &[(&str, &str)] = &[
     ("protocol/routing/src/label_map.rs", "flows by label on the forwarding path; looked up, never walked"),
+    ("protocol/route-graph/src/graph/nodes.rs", "slots by key; looked up, sorted before they are shown"),
     ("protocol/route-graph/src/graph/rows.rs", "row numbers by id; looked up, never walked"),
     ("protocol/route-graph/src/search/guided/bounds.rs", "distances by node; looked up, never walked"),
 ];

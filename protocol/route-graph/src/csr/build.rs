@@ -1,27 +1,9 @@
-//! Building the adjacency: count, fill, order.
+//! Building the adjacency: count, divide, fill.
 
 use byway_base::TransportType;
 
-use super::{NodeIndex, Step, Topology, TransportIndex};
-use crate::graph::{NodeEntry, Row, Rows};
-
-/// What an adjacency is built from.
-pub(crate) struct Parts<'a> {
-    /// Nodes by ascending key.
-    pub(crate) nodes: Vec<NodeEntry>,
-    /// Type names by their numbers in the rows.
-    pub(crate) types: &'a [TransportType],
-    /// The transports.
-    pub(crate) rows: &'a Rows,
-}
-
-/// A step on its way into order: the first bytes of its transport's id decide nearly every comparison without a look
-/// at the row.
-#[derive(Clone, Copy)]
-struct Unordered {
-    order: u32,
-    step: Step,
-}
+use super::{Packed, Span, Topology};
+use crate::graph::{Ranking, Rows};
 
 /// What building knows of a node: how many steps of each sort it has, and then where the next of each goes.
 ///
@@ -34,38 +16,36 @@ struct Place {
 }
 
 impl Topology {
-    /// Linear in nodes and transports, but for ordering the steps of each node.
-    pub(crate) fn build(parts: Parts<'_>) -> Self {
-        let nodes = &parts.nodes;
-        let mut places = count(nodes, parts.rows);
-        let (first, usable_end) = divide(nodes, &mut places);
-        let mut steps = fill(first[nodes.len()], &mut places, parts.rows);
-        for (node, usable_end) in usable_end.iter().enumerate() {
-            let (begin, middle, end) = (first[node] as usize, *usable_end as usize, first[node + 1] as usize);
-            order(&mut steps[begin..middle], parts.rows);
-            order(&mut steps[middle..end], parts.rows);
+    /// Linear in nodes and transports. The steps of each node and sort are in no order yet.
+    pub(super) fn build(
+        nodes: &Ranking,
+        refuses: impl Fn(u32) -> bool,
+        types: &[TransportType],
+        rows: &Rows,
+    ) -> (Self, Vec<Packed>) {
+        let mut places = count(&nodes.slots, rows);
+        let spans = divide(&nodes.slots, &mut places);
+        let steps = fill(spans[nodes.slots.len()].begin, &mut places, rows);
+        let mut refusing = vec![0_u64; nodes.slots.len().div_ceil(64)];
+        for (number, slot) in nodes.slots.iter().enumerate() {
+            refusing[number / 64] |= u64::from(refuses(*slot)) << (number % 64);
         }
-        let mut refuses = vec![0_u64; nodes.len().div_ceil(64)];
-        for (number, node) in nodes.iter().enumerate() {
-            refuses[number / 64] |= u64::from(node.no_transit) << (number % 64);
-        }
-        Self {
-            keys: nodes.iter().map(|node| node.key).collect(),
-            refuses: refuses.into(),
-            first: first.into(),
-            usable_end: usable_end.into(),
-            steps: steps.iter().map(|unordered| unordered.step).collect(),
-            types: parts.types.into(),
-        }
+        let topology = Self {
+            keys: nodes.keys.clone(),
+            refuses: refusing.into(),
+            spans: spans.into(),
+            types: types.into(),
+        };
+        (topology, steps)
     }
 }
 
 /// How many steps each node has. Slots follow history, numbers follow keys.
-fn count(nodes: &[NodeEntry], rows: &Rows) -> Vec<Place> {
-    let slots = nodes.iter().map(|node| node.slot as usize + 1).max().unwrap_or(0);
+fn count(nodes: &[u32], rows: &Rows) -> Vec<Place> {
+    let slots = nodes.iter().map(|slot| *slot as usize + 1).max().unwrap_or(0);
     let mut places = vec![Place::default(); slots];
-    for (number, node) in (0..).zip(nodes) {
-        places[node.slot as usize].number = number;
+    for (number, slot) in (0..).zip(nodes) {
+        places[*slot as usize].number = number;
     }
     for (_, row) in rows.live() {
         let usable = row.usable();
@@ -78,50 +58,33 @@ fn count(nodes: &[NodeEntry], rows: &Rows) -> Vec<Place> {
     places
 }
 
-/// Where each node's steps begin, and where its usable ones end. Turns the counts into the first positions.
-fn divide(nodes: &[NodeEntry], places: &mut [Place]) -> (Vec<u32>, Vec<u32>) {
-    let (mut first, mut usable_end) = (Vec::with_capacity(nodes.len() + 1), Vec::with_capacity(nodes.len()));
+/// Where each node's steps stand. Turns the counts into the first positions.
+fn divide(nodes: &[u32], places: &mut [Place]) -> Vec<Span> {
+    let mut spans = Vec::with_capacity(nodes.len() + 1);
     let mut begin = 0;
-    for node in nodes {
-        let place = &mut places[node.slot as usize];
+    for slot in nodes {
+        let place = &mut places[*slot as usize];
         let (usable, down) = (place.usable, place.down);
         (place.usable, place.down) = (begin, begin + usable);
-        first.push(begin);
-        usable_end.push(begin + usable);
+        spans.push(Span { begin, usable_end: begin + usable });
         begin += usable + down;
     }
-    first.push(begin);
-    (first, usable_end)
+    spans.push(Span { begin, usable_end: begin });
+    spans
 }
 
 /// Writes both steps of each transport at their nodes.
-fn fill(total: u32, places: &mut [Place], rows: &Rows) -> Vec<Unordered> {
-    let empty = Step { to: NodeIndex::new(0), transport: TransportIndex::new(0), kind: 0 };
-    let mut steps = vec![Unordered { order: 0, step: empty }; total as usize];
+fn fill(total: u32, places: &mut [Place], rows: &Rows) -> Vec<Packed> {
+    let mut steps = vec![Packed::default(); total as usize];
     for (index, row) in rows.live() {
         let [a, b] = row.edges.map(|slot| slot as usize);
         for (from, to) in [(a, b), (b, a)] {
-            let step = Step {
-                to: NodeIndex::from(places[to].number),
-                transport: TransportIndex::from(index),
-                kind: row.kind,
-            };
+            let step = Packed::new(places[to].number, index, row.kind);
             let place = &mut places[from];
             let next = if row.usable() { &mut place.usable } else { &mut place.down };
-            steps[*next as usize] = Unordered { order: prefix(row), step };
+            steps[*next as usize] = step;
             *next += 1;
         }
     }
     steps
-}
-
-fn order(steps: &mut [Unordered], rows: &Rows) {
-    let id = |unordered: &Unordered| rows.get(unordered.step.transport.index()).id;
-    steps.sort_unstable_by(|a, b| a.order.cmp(&b.order).then_with(|| id(a).cmp(&id(b))));
-}
-
-/// Ordered like the ids themselves.
-fn prefix(row: &Row) -> u32 {
-    let id = row.id.as_bytes();
-    u32::from_be_bytes([id[0], id[1], id[2], id[3]])
 }

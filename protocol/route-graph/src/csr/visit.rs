@@ -46,7 +46,7 @@ impl EdgeRef for TransportRef<'_> {
 
 impl Csr {
     fn usable(&self, source: NodeIndex) -> impl Iterator<Item = TransportRef<'_>> {
-        self.steps()[self.range(source, false)].iter().map(move |step| TransportRef {
+        self.steps(self.range(source, false)).map(move |step| TransportRef {
             source,
             target: step.to,
             transport: step.transport,

@@ -79,7 +79,7 @@ impl Constraint {
                 violated.push(barred);
             }
             let usable = csr.node(&hop.from).is_some_and(|node| {
-                csr.steps()[csr.range(node, false)].iter().any(|step| csr.id(step.transport) == hop.transport)
+                csr.steps(csr.range(node, false)).any(|step| csr.id(step.transport) == hop.transport)
             });
             if !usable {
                 violated.push(Self::Down(hop.transport));

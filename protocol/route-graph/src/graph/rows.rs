@@ -5,26 +5,74 @@
 
 use std::sync::Arc;
 
-use byway_base::{TransportId, limits::GRAPH_TRANSPORTS};
+use byway_base::{TransportId, UnixTime, limits::GRAPH_TRANSPORTS};
 use hashbrown::HashTable;
 
-use super::GraphError;
+use super::{GraphError, Transport};
 use crate::Metrics;
 
-/// One transport. Edges are slots of the node table, the kind a number of the type table.
+/// One transport in 48 bytes. Edges are slots of the node table, the kind a number of the type table.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) id: TransportId,
     pub(crate) metrics: Metrics,
     pub(crate) edges: [u32; 2],
+    /// Seconds since 1970; the largest number stands for all later ones.
+    issued: u32,
     pub(crate) kind: u16,
-    pub(crate) up: [bool; 2],
-    pub(crate) live: bool,
+    state: State,
 }
 
+/// Which edges call a transport up, and whether there is one in the row at all: a bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct State(u8);
+
+impl State {
+    const LIVE: u8 = 4;
+
+    fn live(up: [bool; 2]) -> Self {
+        Self(u8::from(up[0]) | u8::from(up[1]) << 1 | Self::LIVE)
+    }
+}
+
+const _: () = assert!(size_of::<Row>() == 48);
+
 impl Row {
+    pub(super) fn new(transport: &Transport, edges: [u32; 2], kind: u16) -> Self {
+        let mut row = Self {
+            id: transport.id,
+            metrics: transport.metrics,
+            edges,
+            issued: 0,
+            kind,
+            state: State::live(transport.up),
+        };
+        row.set_issued(transport.issued);
+        row
+    }
+
     pub(crate) fn usable(&self) -> bool {
-        self.up == [true, true]
+        self.up() == [true, true]
+    }
+
+    pub(super) fn up(&self) -> [bool; 2] {
+        [self.state.0 & 1 != 0, self.state.0 & 2 != 0]
+    }
+
+    pub(super) fn set_up(&mut self, up: [bool; 2]) {
+        self.state = State::live(up);
+    }
+
+    fn is_live(&self) -> bool {
+        self.state.0 & State::LIVE != 0
+    }
+
+    pub(super) fn issued(&self) -> UnixTime {
+        UnixTime(self.issued.into())
+    }
+
+    pub(super) fn set_issued(&mut self, issued: UnixTime) {
+        self.issued = u32::try_from(issued.0).unwrap_or(u32::MAX);
     }
 }
 
@@ -50,7 +98,7 @@ impl Rows {
 
     /// Every live row with its index.
     pub(crate) fn live(&self) -> impl Iterator<Item = (u32, &Row)> {
-        (0..).zip(self.all()).filter(|(_, row)| row.live)
+        (0..).zip(self.all()).filter(|(_, row)| row.is_live())
     }
 
     fn get_mut(&mut self, index: usize) -> &mut Row {
@@ -82,12 +130,9 @@ pub(super) struct Table {
     seed: u64,
 }
 
-/// Folds an id, which is a hash already, with the seed: whoever does not know the seed cannot choose ids that collide.
+/// An id is a hash already: whoever does not know the seed cannot choose ids that collide.
 fn keyed_hash(seed: u64, id: &TransportId) -> u64 {
-    let (low, high) = id.as_bytes().split_at(8);
-    let word = |bytes: &[u8]| bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
-    let product = u128::from(word(low) ^ seed) * u128::from(word(high) ^ seed.rotate_left(32) | 1);
-    (product >> 64) as u64 ^ product as u64
+    super::fold(seed, id.as_bytes())
 }
 
 impl Table {
@@ -141,10 +186,10 @@ impl Table {
         let entry = self.by_id.find_entry(hash, |at| rows.get(*at as usize).id == *id).ok()?;
         let (index, _) = entry.remove();
         let row = self.rows.get_mut(index as usize);
-        row.live = false;
-        let row = row.clone();
+        let removed = row.clone();
+        row.state = State(0);
         self.free.push(index);
-        Some(row)
+        Some(removed)
     }
 
     fn find(&self, id: &TransportId) -> Option<u32> {

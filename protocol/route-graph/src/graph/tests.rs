@@ -1,6 +1,7 @@
 use byway_base::{SecretKey, policy::Preference};
 
 use super::*;
+use crate::NodeIndex;
 
 fn key(seed: u8) -> PublicKey {
     SecretKey::from_seed([seed; 32]).public()
@@ -9,7 +10,8 @@ fn key(seed: u8) -> PublicKey {
 fn transport(a: u8, b: u8, kind: &str) -> Transport {
     let (edges, kind) = ([key(a), key(b)], TransportType::new(kind).unwrap());
     let metrics = Metrics { rtt_us: 1_000, ..Metrics::default() };
-    Transport { id: TransportId::derive(&edges[0], &edges[1], &kind), kind, edges, up: [true, true], metrics }
+    let id = TransportId::derive(&edges[0], &edges[1], &kind);
+    Transport { id, kind, issued: UnixTime(1_000), edges, up: [true, true], metrics }
 }
 
 #[test]
@@ -31,8 +33,8 @@ fn a_snapshot_does_not_follow_later_changes() {
     graph.set_metrics(&link.id, Metrics { rtt_us: 9_000, ..Metrics::default() });
     let after = graph.snapshot();
     graph.remove(&link.id);
-    let latency = |csr: &Csr| csr.costs(Preference::Latency).to_vec();
-    assert_eq!((latency(&before), latency(&after)), (vec![1_000, 1_000], vec![9_000, 9_000]));
+    let latency = |csr: &Csr| [0, 1].map(|step| csr.costs(Preference::Latency).unwrap().of(step));
+    assert_eq!((latency(&before), latency(&after)), ([1_000; 2], [9_000; 2]));
     assert_eq!((graph.snapshot().transport_count(), before.transport_count()), (0, 1));
 }
 
@@ -106,4 +108,41 @@ fn more_type_names_than_the_limit_are_refused_and_names_out_of_use_make_room() {
     graph.upsert(&one_more).unwrap();
     let csr = graph.snapshot();
     assert!(csr.types().contains(&one_more.kind) && !csr.types().contains(&named(7).kind));
+}
+
+#[test]
+fn an_entry_that_is_issued_anew_is_known_by_its_new_date_and_changes_no_path() {
+    let mut graph = Graph::new();
+    let old = transport(1, 2, "tcp");
+    graph.upsert(&old).unwrap();
+    let before = graph.snapshot();
+    let new = Transport { issued: UnixTime(2_000), ..old.clone() };
+    graph.upsert(&new).unwrap();
+    assert_eq!(graph.issued(&old.id, &old.edges, &old.kind), Some(new.issued));
+    assert_eq!(
+        graph.issued(&old.id, &[key(2), key(1)], &old.kind),
+        None,
+        "in the other order it is another entry"
+    );
+    assert!(Arc::ptr_eq(&before, &graph.snapshot()));
+}
+
+#[test]
+fn nodes_that_come_and_go_keep_the_order_of_keys() {
+    let mut graph = Graph::seeded(7);
+    let keys = |graph: &mut Graph| {
+        let csr = graph.snapshot();
+        (0..csr.node_count()).map(|node| csr.key(NodeIndex::new(node))).collect::<Vec<_>>()
+    };
+    for seed in 2..40 {
+        graph.upsert(&transport(1, seed, "tcp")).unwrap();
+    }
+    let all = keys(&mut graph);
+    assert!(all.is_sorted() && all.len() == 39);
+    for seed in (2..40).step_by(3) {
+        graph.remove(&transport(1, seed, "tcp").id);
+    }
+    graph.upsert(&transport(1, 50, "tcp")).unwrap();
+    let left = keys(&mut graph);
+    assert!(left.is_sorted() && left.len() == 39 - 13 + 1 && left.contains(&key(50)));
 }

@@ -31,7 +31,7 @@ pub(super) fn shortest(
     for _ in 0..hops_most {
         let side = usize::from(scratch.frontiers[0].len() > scratch.frontiers[1].len());
         if let Some((near, step)) = expand(ground, scratch, leg, stamp, side)? {
-            let far = ground.csr.steps()[step].to;
+            let far = ground.csr.step(step).to;
             let (u, v) = if side == 0 { (near, far) } else { (far, near) };
             return Ok(Some(join(ground, &scratch.marks, leg.from, (u, v), step)));
         }
@@ -60,7 +60,7 @@ fn expand(
         scratch.visits.count()?;
         let at_source = *node == leg.from;
         for step in csr.range(*node, ground.rules.down()) {
-            let out = &csr.steps()[step];
+            let out = csr.step(step);
             let mark = &mut scratch.marks[out.to.index()];
             let open = mark.stamp == theirs || mark.stamp < stamp;
             if !open || !ground.rules.allows(out) {
@@ -93,7 +93,7 @@ fn join(
     step: usize,
 ) -> RawPath {
     let csr = ground.csr;
-    let hop = |step: usize, to| RawHop::new(csr, csr.steps()[step].transport, to, ground.cost(step));
+    let hop = |step: usize, to| RawHop::new(csr, csr.step(step).transport, to, ground.cost(step));
     let mut hops = Vec::new();
     let mut node = u;
     while marks[node.index()].step != ROOT {

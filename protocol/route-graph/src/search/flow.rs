@@ -52,7 +52,7 @@ fn ways(ground: &Ground<'_>, end: NodeIndex) -> usize {
     let rules = ground.rules;
     let other = if end == rules.from { rules.to } else { rules.from };
     let (mut neighbours, mut direct) = (BTreeSet::new(), 0);
-    for out in &ground.csr.steps()[ground.csr.range(end, rules.down())] {
+    for out in ground.csr.steps(ground.csr.range(end, rules.down())) {
         if !rules.allows(out) {
             continue;
         }

@@ -15,12 +15,26 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 
 use byway_base::limits::SEARCH_VISITS_MAX;
 
-use super::{Exhausted, Ground, Leg, Scratch};
+use super::{Exhausted, Ground, Leg, Scratch, scratch::Visits};
 use crate::{
     NodeIndex,
     path::{RawHop, RawPath},
 };
 use bounds::Bounds;
+
+/// What the rest of a path costs at least. A path goes from stage to stage, each of which ends at its target; the last
+/// target is the destination.
+pub(super) trait Rest {
+    /// How many stages there are.
+    fn stages(&self) -> usize;
+
+    /// Where a stage ends.
+    fn target(&self, stage: usize) -> NodeIndex;
+
+    /// The least that it costs to end the path from `node` in `stage`, `u64::MAX` if it cannot be ended; 0 after the
+    /// last stage.
+    fn rest(&self, stage: usize, node: NodeIndex) -> u64;
+}
 
 /// Beginnings that the exact search looks at before the narrow one takes over; leaves that one most of the visits.
 const BEGINNINGS_MAX: usize = SEARCH_VISITS_MAX / 16;
@@ -33,11 +47,10 @@ pub(super) fn best(
     leg: &Leg<'_>,
     relaxed: &RawPath,
 ) -> Result<Option<RawPath>, Exhausted> {
-    let closed = closed(ground, leg);
-    let bounds = Bounds::compute(ground, scratch, leg, &closed, relaxed)?;
-    let mut guide = Guide { ground, leg, closed, bounds, beginnings: vec![Beginning::at(leg.from)] };
-    match guide.exact(scratch) {
-        Ok(path) => Ok(path),
+    let bounds = Bounds::compute(ground, scratch, leg, &closed(ground, leg), relaxed)?;
+    let mut guide = Guide::new(ground, leg, bounds);
+    match guide.exact(&mut scratch.visits, 1, BEGINNINGS_MAX) {
+        Ok(paths) => Ok(paths.into_iter().next()),
         Err(Exhausted) => {
             guide.beginnings.truncate(1);
             beam::search(&mut guide, scratch).map(Some)
@@ -76,35 +89,50 @@ impl Beginning {
 }
 
 /// The search and all beginnings it has looked at.
-struct Guide<'a> {
+pub(super) struct Guide<'a, R> {
     ground: &'a Ground<'a>,
     leg: &'a Leg<'a>,
     closed: Vec<NodeIndex>,
-    bounds: Bounds,
+    bounds: R,
     beginnings: Vec<Beginning>,
 }
 
-impl Guide<'_> {
-    /// The best path, unless the beginnings are used up before it shows.
-    fn exact(&mut self, scratch: &mut Scratch) -> Result<Option<RawPath>, Exhausted> {
+impl<'a, R: Rest> Guide<'a, R> {
+    /// At the beginning of `leg`.
+    pub(super) fn new(ground: &'a Ground<'a>, leg: &'a Leg<'a>, bounds: R) -> Self {
+        let (closed, beginnings) = (closed(ground, leg), vec![Beginning::at(leg.from)]);
+        Self { ground, leg, closed, bounds, beginnings }
+    }
+
+    /// The `wanted` best paths in order, or all there are, unless more than `most` beginnings are used up before.
+    pub(super) fn exact(
+        &mut self,
+        visits: &mut Visits,
+        wanted: usize,
+        most: usize,
+    ) -> Result<Vec<RawPath>, Exhausted> {
         // Of equal promises the longer beginning goes first: it is nearer to its end.
         let mut open = BinaryHeap::from([Reverse((0, Reverse(0), 0))]);
-        let mut children = Vec::new();
+        let (mut children, mut paths) = (Vec::new(), Vec::new());
         while let Some(Reverse((_, _, at))) = open.pop() {
             if self.is_complete(&self.beginnings[at]) {
-                return Ok(Some(self.path(at, true)));
+                paths.push(self.path(at, true));
+                if paths.len() == wanted {
+                    break;
+                }
+                continue;
             }
             self.continue_from(at, &mut children);
             for child in children.drain(..) {
-                if self.beginnings.len() >= BEGINNINGS_MAX {
+                if self.beginnings.len() >= most {
                     return Err(Exhausted);
                 }
-                scratch.visits.count()?;
+                visits.count()?;
                 open.push(Reverse((child.promise, Reverse(child.hops), self.beginnings.len())));
                 self.beginnings.push(child);
             }
         }
-        Ok(None)
+        Ok(paths)
     }
 
     fn is_complete(&self, beginning: &Beginning) -> bool {
@@ -120,7 +148,7 @@ impl Guide<'_> {
         let rules = self.ground.rules;
         let hops = before.hops + 1;
         for step in csr.range(before.node, rules.down()) {
-            let out = &csr.steps()[step];
+            let out = csr.step(step);
             if !rules.allows(out) || self.leg.transports.contains(&out.transport) {
                 continue;
             }
@@ -138,7 +166,7 @@ impl Guide<'_> {
             }
             let cost = before.cost + u64::from(self.ground.cost(step));
             let missing = self.leg.hops_least.saturating_sub(hops) as u64;
-            let promise = cost + self.bounds.rest(stage, out.to).max(missing);
+            let promise = cost.saturating_add(self.bounds.rest(stage, out.to).max(missing));
             if promise < self.leg.below {
                 children.push(Beginning { node: out.to, step, parent, hops, stage, cost, promise });
             }
@@ -160,7 +188,7 @@ impl Guide<'_> {
         let mut hops = Vec::new();
         while self.beginnings[at].hops > 0 {
             let Beginning { node, step, parent, .. } = self.beginnings[at];
-            hops.push(RawHop::new(csr, csr.steps()[step].transport, node, self.ground.cost(step)));
+            hops.push(RawHop::new(csr, csr.step(step).transport, node, self.ground.cost(step)));
             at = parent;
         }
         hops.reverse();

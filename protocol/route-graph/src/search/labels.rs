@@ -110,7 +110,7 @@ pub(super) fn shortest(
     scratch: &mut Scratch,
     leg: &Leg<'_>,
 ) -> Result<Option<RawPath>, Exhausted> {
-    let stamp = scratch.fresh_stamp();
+    let stamp = scratch.fresh_labels();
     for node in ground.rules.avoid.iter().chain(leg.nodes) {
         // Reuses the marks of breadth-first search: those two never run at once.
         scratch.marks[node.index()].stamp = stamp;
@@ -153,7 +153,7 @@ fn reach_out(
     let (mine, theirs) = if side == 0 { (forward, backward) } else { (backward, forward) };
     let Label { node, cost, hops, .. } = mine.all[label as usize];
     for step in csr.range(node, ground.rules.down()) {
-        let out = &csr.steps()[step];
+        let out = csr.step(step);
         if scratch.marks[out.to.index()].stamp == mine.stamp
             || !ground.rules.allows(out)
             || (out.to != goal && ground.rules.refuses(csr, out.to))
@@ -185,7 +185,7 @@ fn reach_out(
 /// The path through the step that connects the two labels.
 fn join(ground: &Ground<'_>, scratch: &Scratch, from: NodeIndex, best: &Meeting) -> RawPath {
     let csr = ground.csr;
-    let hop = |step: usize, to| RawHop::new(csr, csr.steps()[step].transport, to, ground.cost(step));
+    let hop = |step: usize, to| RawHop::new(csr, csr.step(step).transport, to, ground.cost(step));
     let [forward, backward] = &scratch.labels;
     let reached = |label: &&Label| label.step != NONE;
     let mut hops: Vec<RawHop> = forward
@@ -195,7 +195,7 @@ fn join(ground: &Ground<'_>, scratch: &Scratch, from: NodeIndex, best: &Meeting)
         .collect();
     hops.reverse();
     let middle = backward.all[best.labels[1] as usize].node;
-    debug_assert!(best.side == 1 || csr.steps()[best.step].to == middle);
+    debug_assert!(best.side == 1 || csr.step(best.step).to == middle);
     hops.push(hop(best.step, middle));
     for label in backward.trace(best.labels[1]).take_while(reached) {
         hops.push(hop(label.step as usize, csr.source(label.step as usize)));

@@ -5,7 +5,7 @@
 
 use byway_base::policy::Preference;
 
-use super::{Exhausted, Ground, Rules, Scratch, bfs, dijkstra, guided, labels};
+use super::{Exhausted, Ground, Rules, Scratch, bfs, corridor, dijkstra, guided, labels};
 use crate::{NodeIndex, TransportIndex, path::RawPath};
 
 /// What one path must be: a whole query, or the rest of one.
@@ -32,6 +32,13 @@ impl<'a> Leg<'a> {
         Self { from, to, via: &rules.via, hops_least, hops_most, below: u64::MAX, nodes, transports }
     }
 
+    /// Whether this is a whole query that bounds nothing but the number of hops.
+    fn is_plain_query(&self, rules: &Rules) -> bool {
+        let same_ends = self.from == rules.from && self.to == rules.to;
+        let whole = same_ends && self.hops_most == rules.hops_most && self.below == u64::MAX;
+        whole && self.nodes.is_empty() && self.transports.is_empty() && rules.are_plain()
+    }
+
     /// Whether a step between two nodes may be taken, as far as the ends have a say: not by a transport that is
     /// ruled out at `from`, and not straight from `from` to `to` if that has too few hops.
     #[inline]
@@ -49,6 +56,11 @@ impl<'a> Leg<'a> {
         ground: &Ground<'_>,
         scratch: &mut Scratch,
     ) -> Result<Option<RawPath>, Exhausted> {
+        if self.is_plain_query(ground.rules)
+            && let Some(paths) = corridor::cheapest(ground, scratch, 1)?
+        {
+            return Ok(paths.into_iter().next());
+        }
         let relaxed = if self.via.is_empty() {
             self.plain(ground, scratch)?
         } else {

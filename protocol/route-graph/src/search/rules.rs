@@ -61,6 +61,11 @@ impl Rules {
         Ok(rules)
     }
 
+    /// Whether they bound nothing but the number of hops and where a path may go.
+    pub(super) fn are_plain(&self) -> bool {
+        self.via.is_empty() && self.hops_least < 2
+    }
+
     /// Whether transports that are down count.
     #[inline]
     pub(crate) fn down(&self) -> bool {
@@ -68,7 +73,7 @@ impl Rules {
     }
 
     #[inline]
-    pub(crate) fn allows(&self, step: &Step) -> bool {
+    pub(crate) fn allows(&self, step: Step) -> bool {
         self.types.as_ref().is_none_or(|allowed| allowed[usize::from(step.kind)])
     }
 

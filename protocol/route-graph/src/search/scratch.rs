@@ -4,10 +4,11 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 
 use byway_base::limits::SEARCH_VISITS_MAX;
 
-use super::{Exhausted, dijkstra::Reach, labels::Labels};
+use super::{Exhausted, balls::Balls, corridor::Corridor, labels::Labels};
 use crate::NodeIndex;
 
-/// Working memory of one worker: 56 bytes per node of the largest graph searched with it.
+/// Working memory of one worker: 8 bytes per node of the largest graph searched with it, and 48 more once a query needed
+/// one of the rarer searches.
 ///
 /// Marks carry the generation of the search that set them, so that a search begins without clearing anything.
 #[derive(Default)]
@@ -19,9 +20,12 @@ pub struct Scratch {
     pub(super) marks: Vec<Mark>,
     /// The frontiers of a breadth-first search, forward and backward, and the one in the making.
     pub(super) frontiers: [Vec<NodeIndex>; 3],
-    /// What a weighted search knows of each node, forward and backward.
+    /// Of the weighted searches of a query: what serves all its paths, and what serves one.
+    pub(super) corridor: Corridor,
+    pub(super) leg: Balls,
+    /// What the rarer weighted searches know of each node, forward and backward.
     pub(super) reached: [Vec<Reach>; 2],
-    /// The open ends of a weighted search by cost, forward and backward.
+    /// Their open ends by cost, forward and backward.
     pub(super) queues: [Queue; 2],
     /// Of the search within a number of hops.
     pub(super) labels: [Labels; 2],
@@ -33,6 +37,14 @@ pub(super) type Queue = BinaryHeap<Reverse<(u64, u32)>>;
 /// Set by a breadth-first search at a node.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Mark {
+    pub(super) stamp: u32,
+    pub(super) step: u32,
+}
+
+/// How a node was reached at which cost, by the search of which generation.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Reach {
+    pub(super) cost: u64,
     pub(super) stamp: u32,
     pub(super) step: u32,
 }
@@ -66,10 +78,23 @@ impl Scratch {
     pub(super) fn begin(&mut self, nodes: usize) {
         self.visits = Visits { left: SEARCH_VISITS_MAX };
         self.marks.resize(nodes, Mark::default());
-        for side in 0..2 {
-            self.reached[side].resize(nodes, Reach::default());
-            self.labels[side].resize(nodes);
+        self.corridor.reset();
+    }
+
+    /// A stamp for a search that writes to `reached`, which is there after this.
+    pub(super) fn fresh_reach(&mut self) -> u32 {
+        for side in &mut self.reached {
+            side.resize(self.marks.len(), Reach::default());
         }
+        self.fresh_stamp()
+    }
+
+    /// A stamp for a search that writes to `labels`, which are there after this.
+    pub(super) fn fresh_labels(&mut self) -> u32 {
+        for side in &mut self.labels {
+            side.resize(self.marks.len());
+        }
+        self.fresh_stamp()
     }
 
     /// Stamps that nothing carries yet: this one and the next [`STAMPS`] - 1.

@@ -6,13 +6,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{Exhausted, Ground, Leg, Scratch};
+use super::{Exhausted, Ground, Leg, Scratch, corridor};
 use crate::{NodeIndex, TransportIndex, path::RawPath};
 
 /// A path found, and the hop at which it left its parent.
 type Candidate = (RawPath, usize);
 
-/// Appends up to `k` paths in order, from the best on. When the search is exhausted, what was found until then stands,
+/// Appends up to `k` paths in order, from the best on: by one search where that is possible, else by variation. When the search is exhausted, what was found until then stands,
 /// unproven as far as its order is open.
 pub(super) fn enumerate(
     ground: &Ground<'_>,
@@ -20,6 +20,17 @@ pub(super) fn enumerate(
     (best, k): (RawPath, usize),
     ranked: &mut Vec<RawPath>,
 ) -> Result<(), Exhausted> {
+    match corridor::cheapest(ground, scratch, k) {
+        Ok(Some(paths)) => {
+            ranked.extend(paths);
+            return Ok(());
+        }
+        Ok(None) => {}
+        Err(Exhausted) => {
+            ranked.push(best);
+            return Err(Exhausted);
+        }
+    }
     let mut candidates: BTreeSet<Candidate> = BTreeSet::from([(best, 0)]);
     while let Some((path, left_at)) = candidates.pop_first() {
         ranked.push(path);

@@ -1,9 +1,10 @@
 //! Reasons for what an answer lacks.
 
 use byway_base::Policy;
-use byway_route_graph::{Constraint, Query, Reason, Scratch, explain};
+use byway_route_graph::{Constraint, Query, Reason, Scratch, explain, find};
+use proptest::prelude::*;
 
-use crate::model::{KEYS, Network, kind, link};
+use crate::model::{KEYS, Network, ids, kind, link, policy};
 
 /// 0 - 2 - 1 is best, 0 - 3 - 1 is next; the direct transport 0 - 1 is down.
 fn network() -> Network {
@@ -97,4 +98,55 @@ fn missing_ends_and_dead_ends_are_told_apart() {
     assert_eq!(stranger(&network, 0, 4), [Reason::NothingUp { node: KEYS[4], down: 1 }]);
     let via = reasons(&network, Policy { via: vec![KEYS[9]], ..latency("") }, 1);
     assert_eq!(via, [Reason::UnknownVia(KEYS[9])]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn what_is_named_as_excluded_is_better_and_breaks_what_it_is_said_to(
+        network in crate::model::network(7, 22),
+        policy in policy(7),
+        k in 1..4_usize,
+    ) {
+        let csr = network.graph().snapshot();
+        let query = Query { from: KEYS[0], to: KEYS[1], policy: policy.clone(), k };
+        let found = find(&csr, &mut Scratch::new(), &query);
+        // Reasons are given beside one path more, so that the next one can be shown.
+        let wider = find(&csr, &mut Scratch::new(), &Query { k: k + 1, ..query.clone() }).unwrap_or_default();
+        let best = wider.iter().map(|path| path.cost).min();
+        let allowed = network.every_path(KEYS[0], KEYS[1], &policy);
+        let reasons = explain(&csr, &mut Scratch::new(), &query);
+        prop_assert!(found.is_ok() || !reasons.is_empty(), "no path, and no reason");
+        for reason in &reasons {
+            match reason {
+                Reason::Excluded { by, path } => {
+                    prop_assert!(!by.is_empty());
+                    prop_assert!(allowed.iter().all(|model| model.transports != ids(path)), "{path:?} is allowed");
+                    prop_assert!(best.is_none_or(|best| path.cost < best), "{path:?} is no better than {best:?}");
+                    for constraint in by {
+                        let inner: Vec<_> = path.intermediates().collect();
+                        let breaks = match constraint {
+                            Constraint::HopsMin(least) => path.hops.len() < *least,
+                            Constraint::HopsMax(most) => path.hops.len() > *most,
+                            Constraint::Via(key) => policy.via.contains(key),
+                            Constraint::Avoid(key) => inner.contains(key) && policy.avoid.contains(key),
+                            Constraint::Type(kind) => path.hops.iter().any(|hop| hop.kind == *kind),
+                            Constraint::NoTransit(key) => inner.contains(key) && network.no_transit.contains(key),
+                            Constraint::Down(id) => {
+                                let down = network.transports.iter().any(|known| known.id == *id && known.up != [true; 2]);
+                                down && path.hops.iter().any(|hop| hop.transport == *id)
+                            }
+                        };
+                        prop_assert!(breaks, "{constraint:?} of {path:?}");
+                    }
+                }
+                Reason::Outranked { path, last_cost } => {
+                    prop_assert!(allowed.iter().any(|model| model.transports == ids(path)));
+                    prop_assert!(wider.get(k - 1).is_some_and(|last| last.cost == *last_cost));
+                }
+                _ => {}
+            }
+        }
+    }
 }

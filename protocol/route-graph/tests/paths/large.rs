@@ -1,9 +1,11 @@
 //! Larger random graphs against petgraph's own searches, which run on the compact form itself.
 
 use byway_base::{Policy, policy::Preference};
-use byway_route_graph::{Csr, Metrics, NodeIndex, Query, Scratch, SearchError, find, hop_cost, metric};
+use byway_route_graph::{
+    Csr, Metrics, NodeIndex, Query, Scratch, SearchError, TransportRef, find, hop_cost, metric,
+};
 use petgraph::{
-    algo::{all_simple_paths, astar, dijkstra, ford_fulkerson},
+    algo::{all_simple_paths, astar, dijkstra, ford_fulkerson, k_shortest_path},
     graph::DiGraph,
     visit::EdgeRef,
 };
@@ -12,11 +14,11 @@ use proptest::prelude::*;
 use crate::model::{KEYS, Network, network, preference};
 
 const NODES: usize = 120;
+/// Dear enough never to be crossed when another way exists, and recognisable when none does.
+const BARRED: u64 = 1 << 50;
 
 /// petgraph's cheapest path, under the rule that no node that refuses transit is crossed.
 fn oracle(csr: &Csr, from: NodeIndex, to: NodeIndex, prefer: Preference) -> Option<(u64, usize)> {
-    // Dear enough never to be crossed when another way exists, and recognisable when none does.
-    const BARRED: u64 = 1 << 50;
     let cost = |source: NodeIndex, weight: &Metrics| {
         let barred = source != from && csr.refuses_transit(source);
         u64::from(hop_cost(metric(prefer), weight)) + if barred { BARRED } else { 0 }
@@ -65,6 +67,39 @@ proptest! {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_k_best_paths_are_those_that_variation_of_each_path_finds(
+        network in network(40, 110),
+        prefer in preference(),
+        k in 2..8_usize,
+    ) {
+        let csr = network.graph().snapshot();
+        let (Some(a), Some(b)) = (csr.node(&KEYS[0]), csr.node(&KEYS[1])) else { return Ok(()) };
+        let policy = Policy { prefer, disjoint: Some(1), ..Policy::default() };
+        let query = Query { from: KEYS[0], to: KEYS[1], policy, k };
+        let answer = find(&csr, &mut Scratch::new(), &query).unwrap_or_default();
+        let costs: Vec<u64> = answer.iter().map(|path| path.cost).collect();
+        // petgraph counts walks with loops among its k best, so that its k-th is a bound and its first is exact.
+        let scores = |k| {
+            let cost = |edge: TransportRef<'_>| {
+                let barred = edge.source() != a && csr.refuses_transit(edge.source());
+                u64::from(hop_cost(metric(prefer), edge.weight())) + if barred { BARRED } else { 0 }
+            };
+            k_shortest_path(&*csr, a, Some(b), k, cost).get(&b).copied().filter(|cost| *cost < BARRED)
+        };
+        prop_assert!(costs.is_sorted());
+        for (at, cost) in costs.iter().enumerate() {
+            prop_assert!(scores(at + 1).is_some_and(|bound| bound <= *cost));
+        }
+        // A bound on the fewest hops rules one search for all paths out, so that they come by variation.
+        let policy = Policy { hops_min: Some(2), ..query.policy.clone() };
+        let varied = find(&csr, &mut Scratch::new(), &Query { policy, ..query }).unwrap_or_default();
+        let varied: Vec<u64> = varied.iter().map(|path| path.cost).collect();
+        let longer: Vec<u64> =
+            answer.iter().filter(|path| path.hops.len() > 1).map(|path| path.cost).collect();
+        prop_assert!(varied.starts_with(&longer), "{longer:?}, {varied:?}");
     }
 
     #[test]

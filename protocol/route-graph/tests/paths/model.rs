@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
-use byway_base::{Policy, PublicKey, SecretKey, TransportId, TransportType, policy::Preference};
+use byway_base::{Policy, PublicKey, SecretKey, TransportId, TransportType, UnixTime, policy::Preference};
 use byway_route_graph::{FoundPath, Graph, Metrics, Transport, hop_cost, metric};
 use proptest::prelude::*;
 
@@ -25,7 +25,8 @@ pub(crate) fn kind(number: usize) -> TransportType {
 pub(crate) fn link(a: usize, b: usize, kind_number: usize, rtt_us: u32) -> Transport {
     let (edges, kind) = ([KEYS[a], KEYS[b]], kind(kind_number));
     let metrics = Metrics { rtt_us, ..Metrics::default() };
-    Transport { id: TransportId::derive(&edges[0], &edges[1], &kind), kind, edges, up: [true; 2], metrics }
+    let id = TransportId::derive(&edges[0], &edges[1], &kind);
+    Transport { id, kind, issued: UnixTime(1_000), edges, up: [true; 2], metrics }
 }
 
 /// A network before it is a graph.

@@ -13,7 +13,7 @@ use super::{Flow, Move};
 use crate::{
     NodeIndex,
     path::RawHop,
-    search::{Exhausted, Ground, Scratch, dijkstra::Reach},
+    search::{Exhausted, Ground, Scratch, scratch::Reach},
 };
 
 /// Places that a round visits before it settles for the best way it knows.
@@ -37,7 +37,7 @@ pub(super) fn run(
     flow: &Flow,
     scratch: &mut Scratch,
 ) -> Result<Option<Vec<Move>>, Exhausted> {
-    let stamp = scratch.fresh_stamp();
+    let stamp = scratch.fresh_reach();
     let sides = [Side::default(), Side::default()];
     let mut round = Round { ground, flow, scratch, stamp, sides, best: None };
     round.reach(0, (ground.rules.from, false), BIAS, ROOT);
@@ -147,7 +147,7 @@ impl Round<'_> {
             return;
         }
         for step in csr.range(node, rules.down()) {
-            let out = &csr.steps()[step];
+            let out = csr.step(step);
             let straight = end(node) && end(out.to);
             let used = (passed || end(node)) && self.flow.uses(out.transport);
             if out.to == home
@@ -201,7 +201,7 @@ impl Round<'_> {
                 step => {
                     let (step, other) = (step as usize, csr.source(step as usize));
                     let (from, to) = if side == 0 { (other, node) } else { (node, other) };
-                    let transport = csr.steps()[step].transport;
+                    let transport = csr.step(step).transport;
                     let hop = RawHop::new(csr, transport, to, self.ground.cost(step));
                     let bound = side == 1 && self.flow.before.contains_key(&other);
                     ((other, bound), Some(Move::Cross { from, hop }))

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Beginning, Guide};
+use super::{Beginning, Guide, Rest};
 use crate::{
     NodeIndex,
     path::RawPath,
@@ -18,7 +18,7 @@ const WIDTH: usize = 512;
 const WIDTH_PER_NODE: usize = 4;
 
 /// The best path that comes through. None coming through is no proof that there is none.
-pub(super) fn search(guide: &mut Guide<'_>, scratch: &mut Scratch) -> Result<RawPath, Exhausted> {
+pub(super) fn search<R: Rest>(guide: &mut Guide<'_, R>, scratch: &mut Scratch) -> Result<RawPath, Exhausted> {
     let mut best: Option<RawPath> = None;
     let mut layer = vec![0];
     let mut outcome = Ok(());
@@ -36,7 +36,11 @@ pub(super) fn search(guide: &mut Guide<'_>, scratch: &mut Scratch) -> Result<Raw
 }
 
 /// Notes complete paths, and keeps of the rest what goes on.
-fn narrow(guide: &mut Guide<'_>, mut children: Vec<Beginning>, best: &mut Option<RawPath>) -> Vec<usize> {
+fn narrow<R: Rest>(
+    guide: &mut Guide<'_, R>,
+    mut children: Vec<Beginning>,
+    best: &mut Option<RawPath>,
+) -> Vec<usize> {
     children.sort_by_key(|child| child.promise);
     let mut standing: BTreeMap<NodeIndex, usize> = BTreeMap::new();
     let mut layer = Vec::new();

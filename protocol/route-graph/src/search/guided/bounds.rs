@@ -9,8 +9,10 @@ use std::{
 use crate::{
     NodeIndex,
     path::RawPath,
-    search::{Exhausted, Ground, Leg, Scratch, dijkstra::Reach},
+    search::{Exhausted, Ground, Leg, Scratch, scratch::Reach},
 };
+
+use super::Rest;
 
 /// The bounds of every stage. A stage ends at a `via` node, the last one at the destination.
 pub(super) struct Bounds {
@@ -57,17 +59,18 @@ impl Bounds {
         }
         Ok(Self { stages })
     }
+}
 
-    pub(super) fn stages(&self) -> usize {
+impl Rest for Bounds {
+    fn stages(&self) -> usize {
         self.stages.len()
     }
 
-    pub(super) fn target(&self, stage: usize) -> NodeIndex {
+    fn target(&self, stage: usize) -> NodeIndex {
         self.stages[stage].target
     }
 
-    /// The least that it costs to end the path from `node` in `stage`.
-    pub(super) fn rest(&self, stage: usize, node: NodeIndex) -> u64 {
+    fn rest(&self, stage: usize, node: NodeIndex) -> u64 {
         match self.stages.get(stage) {
             Some(stage) => stage.settled.get(&node).unwrap_or(&stage.radius) + stage.later,
             None => 0,
@@ -83,11 +86,11 @@ fn measure(
     (start, target): (NodeIndex, NodeIndex),
 ) -> Result<Stage, Exhausted> {
     let csr = ground.csr;
-    let stamp = scratch.fresh_stamp();
+    let stamp = scratch.fresh_reach();
     let number = |node: NodeIndex| u32::try_from(node.index()).expect("nodes are counted in u32");
     let mut settled = HashMap::default();
     let mut radius = 0;
-    let [queue, _] = &mut scratch.queues;
+    let queue = &mut scratch.queues[0];
     queue.clear();
     queue.push(Reverse((0, number(target))));
     scratch.reached[0][target.index()] = Reach { cost: 0, stamp, step: 0 };
@@ -103,7 +106,7 @@ fn measure(
             break;
         }
         for step in csr.range(node, ground.rules.down()) {
-            let out = &csr.steps()[step];
+            let out = csr.step(step);
             let distance = distance + u64::from(ground.cost(step));
             let reach = &mut scratch.reached[0][out.to.index()];
             let known = reach.stamp == stamp && reach.cost <= distance;
