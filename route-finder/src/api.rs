@@ -39,13 +39,18 @@ impl Api {
         Self { latest, searches, tally: Arc::default(), batch_width: workers }
     }
 
-    /// Answers one query on a worker, from the latest view as it is when the query arrives.
+    /// The view to answer from, as it is when the query arrives.
+    fn view(&self) -> Result<Arc<View>, Problem> {
+        self.latest.view().inspect_err(|_| Tally::refused("not-ready"))
+    }
+
+    /// Answers one query on a worker.
     async fn search<T: Send + 'static>(
         &self,
+        view: &Arc<View>,
         (from, to): (PublicKey, PublicKey),
         answer: impl FnOnce(&Csr, &mut Scratch) -> Result<T, Failure> + Send + 'static,
-    ) -> Result<(Arc<View>, T), Problem> {
-        let view = self.latest.view().inspect_err(|_| Tally::refused("not-ready"))?;
+    ) -> Result<T, Problem> {
         let (searched, tally) = (view.clone(), self.tally.clone());
         let searching = self.searches.run(move |scratch| {
             let began = Instant::now();
@@ -54,15 +59,13 @@ impl Api {
             answered
         });
         let answered = searching.await.inspect_err(|_| Tally::refused("busy"))?;
-        let answered = answered.map_err(|failure| failure.into_problem(&from, &to))?;
-        Ok((view, answered))
+        answered.map_err(|failure| failure.into_problem(&from, &to))
     }
 
-    async fn find(&self, request: FindRequest) -> Result<FindReply, Problem> {
+    async fn find(&self, view: &Arc<View>, request: FindRequest) -> Result<FindReply, Problem> {
         let ends = (request.from, request.to);
-        let (view, found) =
-            self.search(ends, move |csr, scratch| answer::find(csr, scratch, &request)).await?;
-        Ok(FindReply { paths: found.paths, reasons: found.reasons, mirror: self.latest.mirror(&view) })
+        let found = self.search(view, ends, move |csr, scratch| answer::find(csr, scratch, &request)).await?;
+        Ok(FindReply { paths: found.paths, reasons: found.reasons, mirror: self.latest.mirror(view) })
     }
 }
 
@@ -75,16 +78,16 @@ impl Handle<FindPaths> for Api {
                 "ask for paths from the key that signs; paths:explain and paths:batch take any `from`",
             ));
         }
-        self.find(call.body).await
+        self.find(&self.view()?, call.body).await
     }
 }
 
 impl Handle<ExplainPath> for Api {
     async fn handle(&self, call: Call<ExplainPath>) -> Result<ExplainReply, Problem> {
         let request = call.body;
-        let ends = (request.from, request.to);
-        let (view, judged) =
-            self.search(ends, move |csr, scratch| answer::explain(csr, scratch, &request)).await?;
+        let (view, ends) = (self.view()?, (request.from, request.to));
+        let judged =
+            self.search(&view, ends, move |csr, scratch| answer::explain(csr, scratch, &request)).await?;
         let answer::Judgement { allowed, path, best, reasons } = judged;
         Ok(ExplainReply { allowed, path, best, reasons, mirror: self.latest.mirror(&view) })
     }
@@ -92,8 +95,9 @@ impl Handle<ExplainPath> for Api {
 
 impl Handle<FindPathsBatch> for Api {
     async fn handle(&self, call: Call<FindPathsBatch>) -> Result<BatchReply, Problem> {
-        self.latest.view()?;
-        let queries = stream::iter(call.body.queries.into_vec()).map(|query| self.find(query));
+        // One view for all, so that the answers fit each other.
+        let view = self.view()?;
+        let queries = stream::iter(call.body.queries.into_vec()).map(|query| self.find(&view, query));
         let answers = queries.buffered(self.batch_width).map(|answer| match answer {
             Ok(reply) => BatchAnswer::Found(reply),
             Err(problem) => BatchAnswer::Failed(problem.into()),

@@ -17,7 +17,7 @@ service! {
         FindPaths: POST "/v1/paths:find", signed, body FindRequest, reply FindReply, codes [NoPath, BadPolicy];
         /// Whether a given path fits the policy, what it costs, and what speaks against it.
         ExplainPath: POST "/v1/paths:explain", signed, body ExplainRequest, reply ExplainReply, codes [BadPath, BadPolicy];
-        /// Several queries at once; each is answered for itself.
+        /// Several queries at once, all answered from the mirror as it is when the batch arrives; each for itself.
         FindPathsBatch: POST "/v1/paths:batch", signed, body BatchRequest, reply BatchReply, codes [];
         /// Counts for dashboards.
         GetFinderStats: GET "/v1/stats", open, reply FinderStats, codes [];

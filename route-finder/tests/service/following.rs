@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use byway_api::transport_discovery::TransportState;
-use byway_base::Code;
+use byway_api::{
+    route_finder::{BatchAnswer, BatchRequest, FindPathsBatch},
+    transport_discovery::TransportState,
+};
+use byway_base::{Code, limits::PATH_QUERIES_MAX};
 use byway_service_kit::Condition;
 
 use crate::{
@@ -150,4 +153,31 @@ async fn many_changes_at_once_all_arrive() {
     finder.reached(sequence).await;
     let stats = finder.stats().await;
     assert_eq!((stats.nodes, stats.transports), (40, 39));
+}
+
+#[tokio::test]
+async fn all_answers_of_a_batch_come_from_one_view_while_changes_are_taken_over() {
+    let discovery = Discovery::start(Registry::new());
+    discovery.registry.register(transport(1, 2, "tcp", 10));
+    let finder = Finder::start_with(&[&discovery], |config| config.workers = 1).await;
+    finder.follows(&discovery.registry).await;
+    let client = finder.client(1);
+    let mut seen = 0;
+    for node in 3..=40 {
+        let sequence = discovery.registry.register(transport(1, node, "tcp", 10));
+        let queries = vec![query(1, 2, "").1; PATH_QUERIES_MAX].try_into().unwrap();
+        let reply = client.call::<FindPathsBatch>((), (), BatchRequest { queries }).await.unwrap();
+        let views: std::collections::BTreeSet<u64> = reply
+            .answers
+            .iter()
+            .map(|answer| match answer {
+                BatchAnswer::Found(found) => found.mirror.mirror_sequence,
+                BatchAnswer::Failed(problem) => panic!("{problem:?}"),
+            })
+            .collect();
+        let [view] = views.into_iter().collect::<Vec<_>>()[..] else { panic!("answers of several views") };
+        assert!((seen..=sequence).contains(&view), "a batch never goes back");
+        seen = view;
+    }
+    finder.reached(39).await;
 }
