@@ -6,6 +6,7 @@ mod bare;
 mod child;
 mod data;
 mod forwarder;
+mod graph;
 mod isolation;
 mod links;
 mod memory;
@@ -78,6 +79,8 @@ enum Command {
     Messaging(messaging::Selection),
     /// Route setup: dials, routes per second, the setup node's processor time.
     Setup,
+    /// Path search and mirror of a route finder, each row beside petgraph's.
+    Graph(graph::Selection),
     /// Streams without the overlay: plain TCP and TLS over TCP, spliced by hand.
     Bare,
     /// Goodput over links with delay, loss and a rate; needs root, since each node is in a network namespace.
@@ -109,6 +112,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Memory => target::print(&memory::measure(options).await?, options),
         Command::Messaging(which) => messaging::print(&which, options).await,
         Command::Setup => target::print(&setup::measure(options).await?, options),
+        Command::Graph(which) => graph::print(&which, options),
         Command::Links(which) => links::run(which, options.json).await,
         Command::Bare => report::bare(&bare::all(options).await?, options),
     }
