@@ -5,7 +5,9 @@
 mod apps;
 mod live;
 mod network;
+mod raw_http;
 
 pub use apps::{Apps, PATIENCE, dial, exchange};
 pub use live::LiveStream;
 pub use network::{CONTROL_PLANE, NODES, Network};
+pub use raw_http::{RawRequest, send_raw, verdict};

@@ -9,12 +9,13 @@ mod garbage;
 mod hand;
 mod link;
 mod path;
-mod raw_http;
 mod services;
 
 use std::time::Duration;
 
 use byway_base::{PublicKey, SecretKey};
+
+pub(crate) use byway_e2e::{RawRequest, send_raw, verdict};
 
 pub(crate) use apps::{PORT, dial_echo, echo, echo_of, exchange};
 pub(crate) use book::{Book, LyingDiscovery, entry, view};
@@ -24,7 +25,6 @@ pub(crate) use garbage::Garbage;
 pub(crate) use hand::{Hand, Labels, listed};
 pub(crate) use link::{ALPN, HandLink, LinkSender, authenticate};
 pub(crate) use path::PacketPath;
-pub(crate) use raw_http::{RawRequest, send_raw, verdict};
 pub(crate) use services::{Plane, Running, config_of, tcp, tcp_between, tcp_to};
 
 /// After this a test gives up. None takes half of it on an idle machine.

@@ -11,33 +11,42 @@ use tokio::{
     time::timeout,
 };
 
-use super::PATIENCE;
+use crate::PATIENCE;
 
 /// A request, of which each part can be replaced after it was signed.
 #[derive(Debug, Clone)]
-pub(crate) struct RawRequest {
-    pub(crate) method: String,
-    pub(crate) host: String,
+pub struct RawRequest {
+    /// The method.
+    pub method: String,
+    /// The `host` header.
+    pub host: String,
     /// With the query, if there is one.
-    pub(crate) path: String,
-    pub(crate) body: String,
+    pub path: String,
+    /// The body, sent as JSON unless it is empty.
+    pub body: String,
     /// The signature's headers.
-    pub(crate) signature: String,
+    pub signature: String,
 }
 
 impl RawRequest {
     /// A request that `secret` signed just now.
-    pub(crate) fn signed(secret: &SecretKey, method: &str, host: SocketAddr, path: &str, body: &str) -> Self {
+    #[must_use]
+    pub fn signed(secret: &SecretKey, method: &str, host: SocketAddr, path: &str, body: &str) -> Self {
         let host = host.to_string();
-        let target = Target::new(method, &host, path, None);
+        let (bare, query) = path.split_once('?').map_or((path, None), |(bare, query)| (bare, Some(query)));
+        let target = Target::new(method, &host, bare, query);
         let headers = sign_request(secret, &target, body.as_bytes(), unix_now(), &fresh_nonce());
-        let lines = headers.iter().map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap()));
+        let lines = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}\r\n", value.to_str().expect("it is text")));
         let signature = lines.collect();
         let [method, path, body] = [method, path, body].map(str::to_owned);
         Self { method, host, path, body, signature }
     }
 
-    pub(crate) fn bytes(&self) -> String {
+    /// The request as it is sent; the service closes the connection after its answer.
+    #[must_use]
+    pub fn bytes(&self) -> String {
         let Self { method, host, path, body, signature } = self;
         let kind = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
         format!(
@@ -47,15 +56,21 @@ impl RawRequest {
     }
 
     /// Status and code of the answer that a service gives to exactly these bytes.
-    pub(crate) async fn send(&self, to: SocketAddr) -> (u16, String) {
+    ///
+    /// # Panics
+    /// As [`send_raw`].
+    pub async fn send(&self, to: SocketAddr) -> (u16, String) {
         verdict(&send_raw(to, self.bytes().as_bytes()).await)
     }
 }
 
 /// Sends bytes on a connection of their own and reads until the service closes it.
-pub(crate) async fn send_raw(to: SocketAddr, bytes: &[u8]) -> String {
+///
+/// # Panics
+/// If nobody listens, or the service does not close the connection within [`PATIENCE`].
+pub async fn send_raw(to: SocketAddr, bytes: &[u8]) -> String {
     let exchange = async {
-        let mut stream = TcpStream::connect(to).await.unwrap();
+        let mut stream = TcpStream::connect(to).await.expect("the service listens");
         // The service may refuse before it has read everything.
         let _ = stream.write_all(bytes).await;
         let mut answer = Vec::new();
@@ -66,7 +81,8 @@ pub(crate) async fn send_raw(to: SocketAddr, bytes: &[u8]) -> String {
 }
 
 /// Status and code of an answer; zero and nothing if it is none.
-pub(crate) fn verdict(answer: &str) -> (u16, String) {
+#[must_use]
+pub fn verdict(answer: &str) -> (u16, String) {
     let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
     let code = answer.split("\"code\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
     (status, code.to_owned())
