@@ -15,7 +15,7 @@ use byway_store::{
     Store, StoreError,
     records::{ServerCursor, ServerFilter},
 };
-use byway_wire::{SignedRecord, decode_whole, encode, record::RecordError};
+use byway_wire::{RecordBody, SignedRecord, decode_whole, encode, record::RecordError};
 
 /// What every handler shares.
 #[derive(Debug)]
@@ -65,11 +65,22 @@ fn check_record(signed: &SignedRecord, now: UnixTime) -> Result<(), (Code, Strin
         };
         (code, error.to_string())
     })?;
+    if let RecordBody::Server { region, .. } = &signed.record.body {
+        check_region(region)?;
+    }
     // What is signed is the binary form; whatever does not fit into it is not signed, and not kept.
     match decode_whole(&encode(&signed.record)) {
         Ok(read) if signed.record == read => Ok(()),
         _ => Err((Code::TooLarge, "a text in the record is longer than its binary form allows".to_owned())),
     }
+}
+
+/// A region is a line of text. A database may refuse others, which would look like a failure of the service.
+fn check_region(region: &str) -> Result<(), (Code, String)> {
+    if region.chars().any(char::is_control) {
+        return Err((Code::Usage, "a region has no control characters".to_owned()));
+    }
+    Ok(())
 }
 
 impl Handle<GetRecord> for Api {
@@ -104,6 +115,9 @@ impl Handle<ListServers> for Api {
             })
         });
         let ServersQuery { region, near, limit, .. } = call.query;
+        for region in region.iter().chain(&near) {
+            check_region(region).map_err(|(code, why)| Problem::new(code, WHAT, why))?;
+        }
         let filter = ServerFilter { region, near, after: after.transpose()? };
         let page = self.store.records().servers(&filter, page_limit(limit), self.clock.now()).await;
         let page = page.map_err(|error| Problem::from(error).while_doing(WHAT))?;

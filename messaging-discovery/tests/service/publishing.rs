@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use byway_api::messaging_discovery::{GetRecordStats, PutRecord, RecordPath};
+use byway_api::messaging_discovery::{GetRecordStats, ListServers, PutRecord, RecordPath, ServersQuery};
 use byway_base::{
     Code, Signature,
     limits::{CLOCK_SKEW, RECORD_ENTRIES, RECORD_TTL},
@@ -65,6 +65,26 @@ async fn what_the_signature_does_not_cover_is_refused() {
     padded.record.body = body("x".repeat(255) + "added by someone else");
     let refused = service.put(1, &padded).await.unwrap_err().code;
     assert!(matches!(refused, Code::TooLarge | Code::BadSignature), "{refused}");
+}
+
+#[tokio::test]
+async fn a_region_with_control_characters_is_refused_in_records_and_queries() {
+    let service = Running::start().await;
+    for region in ["\0", "eu\n"].map(str::to_owned) {
+        let body = RecordBody::Server {
+            addresses: Vec::new(),
+            udp: Vec::new(),
+            capacity: 10,
+            clients: 0,
+            region: region.clone(),
+            draining: false,
+        };
+        let problem = service.put(1, &service.record(1, 1, body)).await.unwrap_err();
+        assert_eq!(problem.code, Code::Usage, "{problem}");
+        let near = ServersQuery { near: Some(region), ..ServersQuery::default() };
+        let problem = service.client(2).call::<ListServers>((), near, ()).await.unwrap_err();
+        assert_eq!(problem.code, Code::Usage, "{problem}");
+    }
 }
 
 #[tokio::test]
