@@ -39,10 +39,11 @@ pub fn openapi<S: Service>() -> Value {
             "schemas": schemas.take_definitions(true),
             "securitySchemes": {
                 "signature": {
-                    "type": "http",
-                    "scheme": "Signature",
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Signature",
                     "description": "HTTP Message Signature (RFC 9421) with ed25519 over \"@method\" \"@authority\" \
-                        \"@path\" \"@query\" \"content-digest\", parameters created, expires, nonce, alg, keyid",
+                        \"@path\" \"@query\" \"content-digest\", parameters created, expires, nonce, alg, keyid in the header Signature-Input",
                 },
             },
         },
