@@ -28,6 +28,13 @@ impl Child {
         Self::spawn(Command::new(current_exe()?))
     }
 
+    /// As [`Self::start`], with variables of its environment: what must not show on a command line.
+    pub(crate) fn start_with(variables: &[(String, String)]) -> Result<Self> {
+        let mut command = Command::new(current_exe()?);
+        command.envs(variables.iter().cloned());
+        Self::spawn(command)
+    }
+
     /// As [`Self::start`], in a namespace.
     pub(crate) fn start_in(namespace: &Namespace) -> Result<Self> {
         Self::spawn(namespace.command(current_exe()?).into())

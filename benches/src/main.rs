@@ -4,6 +4,7 @@
 
 mod bare;
 mod child;
+mod control;
 mod data;
 mod forwarder;
 mod graph;
@@ -16,6 +17,7 @@ mod process;
 mod report;
 mod role;
 mod setup;
+mod service;
 mod stats;
 mod streams;
 mod switchover;
@@ -81,6 +83,8 @@ enum Command {
     Setup,
     /// Path search and mirror of a route finder, each row beside petgraph's.
     Graph(graph::Selection),
+    /// Simulated nodes against a control plane on a real database, beside the database alone.
+    Control(control::Selection),
     /// Streams without the overlay: plain TCP and TLS over TCP, spliced by hand.
     Bare,
     /// Goodput over links with delay, loss and a rate; needs root, since each node is in a network namespace.
@@ -113,6 +117,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Messaging(which) => messaging::print(&which, options).await,
         Command::Setup => target::print(&setup::measure(options).await?, options),
         Command::Graph(which) => graph::print(&which, options),
+        Command::Control(which) => control::print(&which, options).await,
         Command::Links(which) => links::run(which, options.json).await,
         Command::Bare => report::bare(&bare::all(options).await?, options),
     }

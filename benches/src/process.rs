@@ -17,6 +17,20 @@ pub(crate) fn cpu_seconds(pid: u32) -> Result<f64> {
     Ok((user + system) / TICKS)
 }
 
+/// The same of a process and all that it started, those that are over included if it waited for them.
+pub(crate) fn cpu_seconds_of_family(pid: u32) -> Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("cannot read /proc")?;
+    let after_name = stat.rsplit_once(')').context("/proc/PID/stat has no name")?.1;
+    let times = after_name.split_whitespace().skip(11).take(4).map(str::parse::<f64>);
+    let mut ticks = times.sum::<Result<f64, _>>().context("/proc/PID/stat has no times")?;
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    for child in children.split_whitespace() {
+        // It may be over by now; then its time is its parent's.
+        ticks += cpu_seconds_of_family(child.parse()?).unwrap_or_default() * TICKS;
+    }
+    Ok(ticks / TICKS)
+}
+
 /// Resident memory of a process, bytes.
 pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("cannot read /proc")?;

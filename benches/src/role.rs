@@ -1,4 +1,4 @@
-//! What a child process does: it is a node, a setup node, a messaging server or its clients, or it has one end or the middle of a stream
+//! What a child process does: it is a node, another service or its clients, or it has one end or the middle of a stream
 //! without the overlay.
 
 pub(crate) mod bare;
@@ -12,8 +12,6 @@ pub(crate) mod stream;
 
 use anyhow::Result;
 use byway_base::PublicKey;
-use byway_messaging_server::MessagingServer;
-use byway_setup_node::SetupNode;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
@@ -40,10 +38,8 @@ pub(crate) enum Command {
     Node(NodeCommand),
     /// Something with a stream that goes on until it is stopped.
     Steady(SteadyCommand),
-    /// Become a messaging server.
+    /// Become a service other than a node.
     Server(ServerPlan),
-    /// Become a setup node.
-    SetupNode(ServerPlan),
     /// Ask a setup node for routes, as the node that this process is.
     Requests(RequestPlan),
     /// Something as messaging clients.
@@ -83,8 +79,7 @@ pub(crate) async fn run() -> Result<()> {
             Command::Bare(command) => bare::obey(command).await,
             Command::Node(command) => member.obey(command).await,
             Command::Steady(command) => steady.obey(command, member.node()).await,
-            Command::Server(plan) => server::start::<MessagingServer>(plan, "messaging").await,
-            Command::SetupNode(plan) => server::start::<SetupNode>(plan, "http").await,
+            Command::Server(plan) => server::start(plan).await,
             Command::Requests(plan) => member.request(plan).await,
             Command::Client(command) => clients.obey(command).await,
             Command::Crowd(command) => crowd.obey(command).await,

@@ -16,13 +16,14 @@ use tokio::time::{Duration, sleep};
 use crate::{
     Options,
     child::Child,
-    process, progress,
+    progress,
     role::{
         Answer, Command,
         node::{NodeCommand, NodePlan},
-        server::ServerPlan,
+        server::Program,
         source::RequestPlan,
     },
+    service::ServiceProcess,
     stats::{median, percentile},
     target::Line,
 };
@@ -75,7 +76,7 @@ pub(crate) async fn measure(options: Options) -> Result<Vec<Line>> {
 /// A row `source – first – second – destination`, with more sources beside the first.
 struct Scene {
     services: Services,
-    setup_node: Child,
+    setup_node: ServiceProcess,
     setup_key: PublicKey,
     /// Destination, second and first node.
     row: Vec<Member>,
@@ -101,19 +102,9 @@ impl Scene {
     async fn start() -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let services = Services::start(directory.path()).await?;
-        let data_dir = directory.path().join("setup-node-by-itself");
-        std::fs::create_dir(&data_dir)?;
-        let settings = [
-            ("messaging_discovery", services.messaging_discovery.url()),
-            ("listen", "127.0.0.1:0".to_owned()),
-            ("data_dir", data_dir.display().to_string()),
-            ("log_level", "error".to_owned()),
-        ];
-        let settings = settings.map(|(key, value)| (key.to_owned(), value)).to_vec();
-        let mut setup_node = Child::start()?;
-        let plan = ServerPlan { directory: data_dir, settings };
-        let setup_key = setup_node.ask(&Command::SetupNode(plan)).await?.key;
-        let setup_key = setup_key.context("the setup node has no key")?;
+        let settings = [("messaging_discovery".to_owned(), services.messaging_discovery.url())];
+        let setup_node = ServiceProcess::start(Program::SetupNode, &settings).await?;
+        let setup_key = setup_node.place.key.context("the setup node has no key")?;
 
         let mut scene = Self {
             services,
@@ -188,7 +179,7 @@ impl Scene {
 
     async fn ask_at_once(&mut self) -> Result<Run> {
         let plans: Vec<_> = (0..SOURCES).map(|source| self.plan(source, REQUESTS, AT_ONCE)).collect();
-        let before = process::cpu_seconds(self.setup_node.pid()?)?;
+        let before = self.setup_node.cpu()?;
         let started = std::time::Instant::now();
         let asking = self
             .sources
@@ -197,7 +188,7 @@ impl Scene {
             .map(async |(source, plan)| source.child.ask(&Command::Requests(plan())).await);
         let answers: Vec<Answer> = try_join_all(asking).await?;
         let seconds = started.elapsed().as_secs_f64();
-        let used = process::cpu_seconds(self.setup_node.pid()?)? - before;
+        let used = self.setup_node.cpu()? - before;
         let times: Vec<f64> = answers.into_iter().flat_map(|answer| answer.times_us).collect();
         let count = times.len() as f64;
         Ok(Run {

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use tokio::time::{Duration, sleep};
 
-use super::{Extent, server::Server};
+use super::{Extent, server};
 use crate::{
     Options,
     bare::place,
@@ -26,7 +26,7 @@ pub(super) async fn measure(extent: Extent, options: Options) -> Result<Vec<Line
     for &clients in extent.clients {
         let (mut resident, mut heap, mut bare) = (vec![], vec![], vec![]);
         for _ in 0..options.runs {
-            let mut server = Server::start().await?;
+            let mut server = server::start().await?;
             let place = server.place;
             let each = grow(server.child(), place, clients).await?;
             resident.push(each.resident);

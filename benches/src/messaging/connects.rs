@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Extent, clients::AT_ONCE, server::Server};
+use super::{Extent, clients::AT_ONCE, server};
 use crate::{
     Options,
     bare::place,
@@ -19,7 +19,7 @@ const FIRST: u32 = 50;
 pub(super) async fn measure(extent: Extent, options: Options) -> Result<Vec<Line>> {
     let (mut per_core, mut per_second, mut bare) = (vec![], vec![], vec![]);
     for _ in 0..options.runs {
-        let mut server = Server::start().await?;
+        let mut server = server::start().await?;
         let place = server.place;
         let rate = join(server.child(), place, extent.connects).await?;
         per_core.push(rate.per_core);

@@ -4,17 +4,18 @@ use anyhow::Result;
 
 use super::{
     Extent,
-    server::{Clients, Discovery, Server},
+    server::{self, Clients, Discovery},
 };
 use crate::{
     role::client::{ClientCommand, ClientPlan},
+    service::ServiceProcess,
     stats::percentile,
     target::Line,
 };
 
 pub(super) async fn measure(extent: Extent) -> Result<Vec<Line>> {
     let discovery = Discovery::start().await?;
-    let server = Server::start_listed(&discovery).await?;
+    let server = server::start_listed(&discovery).await?;
     let with = dials(&server, Some(discovery.url()), extent).await;
     let without = dials(&server, None, extent).await;
     discovery.stop().await;
@@ -34,7 +35,7 @@ struct Times {
 }
 
 /// One client dials each of many.
-async fn dials(server: &Server, discovery: Option<String>, extent: Extent) -> Result<Times> {
+async fn dials(server: &ServiceProcess, discovery: Option<String>, extent: Extent) -> Result<Times> {
     let plan = ClientPlan { servers: vec![server.place], quic: false, discovery, confined: false };
     let peers = Clients::start(plan.clone(), extent.dials + 1).await?;
     let mut source = Clients::start(plan, 1).await?;

@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     Extent,
-    server::{Clients, Server},
+    server::{self, Clients},
 };
 use crate::{
     role::{client::ClientPlan, stream::Place},
@@ -35,7 +35,7 @@ const DAY: f64 = 86_400.0;
 pub(super) async fn measure(extent: Extent) -> Result<Vec<Line>> {
     let (mut servers, mut places, meter) = (Vec::new(), Vec::new(), Arc::<Meter>::default());
     for _ in 0..SERVERS {
-        let server = Server::start().await?;
+        let server = server::start().await?;
         places.push(meter.before(server.place).await?);
         servers.push(server);
     }

@@ -5,7 +5,7 @@ use tokio::time::{Duration, sleep};
 
 use super::{
     Extent,
-    server::{Clients, Discovery, Server},
+    server::{self, Clients, Discovery},
 };
 use crate::{
     Options,
@@ -15,6 +15,7 @@ use crate::{
         Answer,
         client::{ClientCommand, ClientPlan},
     },
+    service::ServiceProcess,
     stats::{median, percentile},
     target::Line,
 };
@@ -79,7 +80,7 @@ pub(super) async fn measure(
 
 /// Two clients and the servers between them.
 struct Relay {
-    servers: Vec<Server>,
+    servers: Vec<ServiceProcess>,
     source: Clients,
     sink: Clients,
     discovery: Discovery,
@@ -100,9 +101,9 @@ impl Relay {
         let mut started = Vec::new();
         let servers = if between == Between::TwoServers { 2 } else { 1 };
         for _ in 0..servers {
-            started.push(Server::start_listed(&discovery).await?);
+            started.push(server::start_listed(&discovery).await?);
         }
-        let plan = |server: Option<&Server>| {
+        let plan = |server: Option<&ServiceProcess>| {
             let server = server.context("there is no server")?;
             let discovery = Some(discovery.url());
             let quic = between == Between::Quic;
@@ -138,7 +139,7 @@ impl Relay {
     }
 
     fn cpu(&self) -> Result<[f64; 3]> {
-        let servers = self.servers.iter().map(Server::cpu).sum::<Result<f64>>()?;
+        let servers = self.servers.iter().map(ServiceProcess::cpu).sum::<Result<f64>>()?;
         Ok([servers, self.source.cpu()?, self.sink.cpu()?])
     }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Extent,
-    server::{Clients, Server},
+    server::{self, Clients},
 };
 use crate::{
     Options, process,
@@ -80,7 +80,7 @@ impl Storm {
 }
 
 async fn storm(count: usize) -> Result<Storm> {
-    let server = Server::start().await?;
+    let server = server::start().await?;
     let plan = ClientPlan { servers: vec![server.place], quic: false, discovery: None, confined: false };
     let mut processes = Vec::new();
     for process in 0..PROCESSES {

@@ -58,11 +58,23 @@ impl Postgres {
     /// # Errors
     /// [`PostgresError::NotInstalled`] where there is none, [`PostgresError::Failed`] if it does not start.
     pub fn start() -> Result<Self, PostgresError> {
+        Self::start_with("-c fsync=off -c shared_buffers=16MB")
+    }
+
+    /// The same as a server is in earnest, for measurements: each commit is on the disk before it is told.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_durable() -> Result<Self, PostgresError> {
+        Self::start_with("-c fsync=on -c shared_buffers=256MB")
+    }
+
+    fn start_with(options: &str) -> Result<Self, PostgresError> {
         let install = Install::find().ok_or(PostgresError::NotInstalled)?;
         let mut last = failed("start", "never tried");
         for _ in 0..START_ATTEMPTS {
             let port = free_port().map_err(|error| failed("find a port", error))?;
-            match Keeper::start(&install, port) {
+            match Keeper::start(&install, port, options) {
                 Ok(keeper) => {
                     let databases = AtomicU64::new(0);
                     return Ok(Self { install, port, keeper: Mutex::new(keeper), databases });
@@ -100,10 +112,8 @@ impl Postgres {
     /// [`PostgresError::Failed`] with what `createdb` said.
     pub fn database(&self) -> Result<String, PostgresError> {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        let output = Command::new(self.install.binaries.join("createdb"))
-            .args(["-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.to_string(), &name])
-            .output()
-            .map_err(|error| failed("run createdb", error))?;
+        let mut command = self.program("createdb").ok_or(PostgresError::NotInstalled)?;
+        let output = command.arg(&name).output().map_err(|error| failed("run createdb", error))?;
         if output.status.success() {
             Ok(name)
         } else {
@@ -136,6 +146,28 @@ impl Postgres {
         self.tell("start")
     }
 
+    /// The server's process; those of its connections are its children.
+    ///
+    /// # Errors
+    /// [`PostgresError::Failed`] if the server does not run.
+    pub fn pid(&self) -> Result<u32, PostgresError> {
+        let file = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).pid_file();
+        let text = std::fs::read_to_string(file).map_err(|error| failed("tell its process", error))?;
+        let pid = text.lines().next().and_then(|line| line.trim().parse().ok());
+        pid.ok_or_else(|| failed("tell its process", text))
+    }
+
+    /// A program of this installation that is to speak to the server; `None` if it is not installed.
+    #[must_use]
+    pub fn program(&self, name: &str) -> Option<Command> {
+        let path = self.install.binaries.join(name);
+        path.is_file().then(|| {
+            let mut command = Command::new(path);
+            command.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.to_string()]);
+            command
+        })
+    }
+
     fn tell(&self, order: &str) -> Result<(), PostgresError> {
         self.keeper.lock().unwrap_or_else(PoisonError::into_inner).tell(order)
     }
@@ -165,17 +197,18 @@ struct Keeper {
     orders: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
     log: PathBuf,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Keeper {
-    fn start(install: &Install, port: u16) -> Result<Self, PostgresError> {
+    fn start(install: &Install, port: u16, options: &str) -> Result<Self, PostgresError> {
         let directory = install.directory().map_err(|error| failed("create a directory", error))?;
         let mut child = install
             .shell(include_str!("postgres/keeper.sh"))
             .arg(&install.binaries)
             .arg(directory.path())
             .arg(port.to_string())
+            .arg(options)
             .current_dir(directory.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -187,9 +220,14 @@ impl Keeper {
         let orders = child.stdin.take();
         let answers = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
         let log = directory.path().join("log");
-        let mut keeper = Self { child, orders, answers, log, _directory: directory };
+        let mut keeper = Self { child, orders, answers, log, directory };
         keeper.answer("start")?;
         Ok(keeper)
+    }
+
+    /// The server's own, the process on its first line.
+    fn pid_file(&self) -> PathBuf {
+        self.directory.path().join("data/postmaster.pid")
     }
 
     fn tell(&mut self, order: &str) -> Result<(), PostgresError> {

@@ -1,4 +1,5 @@
-# Keeps one PostgreSQL server: $1 its binaries, $2 a directory of ours, $3 the port on loopback.
+# Keeps one PostgreSQL server: $1 its binaries, $2 a directory of ours, $3 the port on loopback, $4 further
+# options of the server.
 # Takes orders on standard input, answers each with one line, and ends everything when the input ends.
 umask 077
 answer() { if "$@"; then echo ok; else echo failed; fi; }
@@ -18,8 +19,8 @@ slay() {
     [ -n "$killed" ]
 }
 
-binaries=$1 home=$2 port=$3
-options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$home -c fsync=off -c shared_buffers=16MB"
+binaries=$1 home=$2 port=$3 further=$4
+options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$home $further"
 # An answer that nobody reads any more must not end the keeper before it has cleaned up.
 trap '' HUP INT TERM PIPE
 answer eval 'create && start'
