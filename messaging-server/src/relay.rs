@@ -193,6 +193,11 @@ impl Relay {
         Load { clients: switch.clients(), links: switch.links(), queued: switch.queued() }
     }
 
+    /// The keys of clients that come after one in their order.
+    pub(crate) fn clients_after(&self, key: Option<&PublicKey>, limit: usize) -> Vec<PublicKey> {
+        self.inner.lock().switch.clients_after(key, limit)
+    }
+
     /// What the switch did so far.
     pub(crate) fn counters(&self) -> Counters {
         self.inner.lock().switch.counters()

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use byway_base::{Code, Problem, PublicKey, SecretKey, limits::RECORD_ENTRIES};
 use byway_messaging_client::{Directory, HttpDirectory, Publisher};
 use byway_net::{HostPort, Identity};
-use byway_service_kit::{Common, Health, Service, Shutdown, key_file};
+use byway_service_kit::{Common, Health, Router, Service, Shutdown, key_file};
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     accept::Reception,
+    admin,
     config::{Config, RawConfig},
     links::Linker,
     listen::Listeners,
@@ -70,6 +71,10 @@ impl Service for MessagingServer {
 
     fn identity(&self) -> Option<PublicKey> {
         Some(self.secret.public())
+    }
+
+    fn admin(&self) -> Router {
+        admin::router(self.linker.relay.clone())
     }
 
     async fn serve(self, shutdown: Shutdown) -> Result<(), Problem> {

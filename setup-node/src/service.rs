@@ -8,7 +8,7 @@ use byway_front::Front;
 use byway_http::server::Server;
 use byway_messaging_client::{ALPN_SERVICE, ALPN_SETUP, MessagingClient, PeerConnections};
 use byway_net::Backoff;
-use byway_service_kit::{Check, Common, Health, Service, Shutdown, key_file};
+use byway_service_kit::{Check, Common, Health, Router, Service, Shutdown, key_file};
 use tokio::{task::spawn_blocking, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -92,6 +92,10 @@ impl Service for SetupNode {
         Some(self.front.key())
     }
 
+    fn admin(&self) -> Router {
+        self.front.audit().router()
+    }
+
     async fn serve(self, shutdown: Shutdown) -> Result<(), Problem> {
         // Whatever way this future ends, the messaging client ends with it.
         let messaging = self.messaging.drop_guard();
@@ -100,8 +104,9 @@ impl Service for SetupNode {
 
         let api = Api::new(setups.clone(), self.administrators);
         let server = Server::<setup_node::SetupNode>::new(Arc::new(api));
+        let audit = self.front.audit().clone();
         let http = self.front.serve(server, shutdown.token());
-        let requests = sources::serve(self.connections, setups.clone(), shutdown.token());
+        let requests = sources::serve(self.connections, setups.clone(), audit, shutdown.token());
         let drained = async {
             shutdown.begun().await;
             setups.drain().await;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use byway_api::admin::AuditOutcome;
 use byway_base::{
     Code, PublicKey,
     limits::{
@@ -9,6 +10,7 @@ use byway_base::{
         SETUPS_PER_INITIATOR,
     },
 };
+use byway_http::Audit;
 use byway_messaging_client::{Accepted, PeerConnections};
 use byway_setup::Asked;
 use byway_wire::setup::{Failure, Reply, SourceMessage, decode_message, encode_message};
@@ -33,6 +35,7 @@ const STREAMS: usize = 2 * SETUPS_PER_INITIATOR;
 pub(crate) async fn serve<C: NodeCaller>(
     mut connections: PeerConnections,
     setups: Setups<C>,
+    audit: Audit,
     stop: CancellationToken,
 ) {
     let admission =
@@ -46,7 +49,14 @@ pub(crate) async fn serve<C: NodeCaller>(
         let Some(Accepted { peer, connection, .. }) = accepted else { break };
         match admission.admit(peer) {
             Ok(permit) => {
-                tasks.spawn(serve_source(peer, connection, setups.clone(), stop.clone(), permit));
+                tasks.spawn(serve_source(
+                    peer,
+                    connection,
+                    setups.clone(),
+                    audit.clone(),
+                    stop.clone(),
+                    permit,
+                ));
             }
             Err(_) => connection.close(CLOSE_TOO_MANY, b"too many connections"),
         }
@@ -59,6 +69,7 @@ async fn serve_source<C: NodeCaller>(
     peer: PublicKey,
     connection: Connection,
     setups: Setups<C>,
+    audit: Audit,
     stop: CancellationToken,
     _permit: Permit,
 ) {
@@ -74,9 +85,9 @@ async fn serve_source<C: NodeCaller>(
             next = next => next,
         };
         let Some(((send, receive), place)) = next else { break };
-        let setups = setups.clone();
+        let (setups, audit) = (setups.clone(), audit.clone());
         tasks.spawn(async move {
-            serve_stream(peer, send, receive, &setups).await;
+            serve_stream(peer, send, receive, &setups, &audit).await;
             drop(place);
         });
     }
@@ -90,10 +101,11 @@ async fn serve_stream<C: NodeCaller>(
     mut send: SendStream,
     mut receive: RecvStream,
     setups: &Setups<C>,
+    audit: &Audit,
 ) {
     let request = timeout(SETUP_STEP_TIMEOUT, receive.read_to_end(SETUP_MESSAGE_MAX)).await;
     let reply = match request {
-        Ok(Ok(bytes)) => answer(peer, &bytes, setups).await,
+        Ok(Ok(bytes)) => answer(peer, &bytes, setups, audit).await,
         Ok(Err(_)) => failed(Code::TooLarge, "the request is too large, or was broken off"),
         Err(_) => failed(Code::Timeout, "the request did not arrive in time"),
     };
@@ -106,10 +118,17 @@ async fn serve_stream<C: NodeCaller>(
     let _ = timeout(SETUP_STEP_TIMEOUT, delivered).await;
 }
 
-async fn answer<C: NodeCaller>(peer: PublicKey, bytes: &[u8], setups: &Setups<C>) -> Reply {
+async fn answer<C: NodeCaller>(peer: PublicKey, bytes: &[u8], setups: &Setups<C>, audit: &Audit) -> Reply {
     match decode_message(bytes) {
         Ok(SourceMessage::Establish { request, hops, label_in }) => {
-            setups.establish(Asked { caller: peer, request, hops, label_in }).await
+            let route = request.request.route;
+            let reply = setups.establish(Asked { caller: peer, request, hops, label_in }).await;
+            // Routes that were established are listed; of others nothing else remains.
+            if let Reply::Failed { failure } = &reply {
+                let refused = AuditOutcome::Refused { code: failure.code };
+                audit.record("Establish", peer, format!("route={route}"), refused);
+            }
+            reply
         }
         Ok(SourceMessage::Ping {}) => match setups.takes_requests() {
             Ok(()) => Reply::Done {},

@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 
 use byway_api::Service;
 use byway_base::{Code, Problem, PublicKey, SecretKey};
-use byway_http::{client::Dial, server::Server};
+use byway_http::{Audit, client::Dial, server::Server};
 use byway_messaging_client::{
     ALPN_SERVICE, Config as MessagingConfig, MessagingClient, PeerConnections, serve_http,
 };
@@ -20,6 +20,7 @@ pub struct Front {
     public_url: Option<String>,
     listener: TcpListener,
     address: SocketAddr,
+    audit: Audit,
     /// Connections to the service's key.
     connections: Option<PeerConnections>,
     /// A messaging client of the front's own.
@@ -47,7 +48,8 @@ impl Front {
         let unbound = |error| Problem::new(Code::Bind, format!("cannot listen on {listen}"), error);
         let listener = TcpListener::bind(listen).await.map_err(unbound)?;
         let address = listener.local_addr().map_err(unbound)?;
-        Ok(Self { secret, public_url, listener, address, connections: None, messaging: None })
+        let audit = Audit::default();
+        Ok(Self { secret, public_url, listener, address, audit, connections: None, messaging: None })
     }
 
     /// Starts a messaging client, through which the service is reached by its key and reaches others by theirs. Its state
@@ -89,6 +91,12 @@ impl Front {
         self.secret.public()
     }
 
+    /// Where writes that matter are recorded.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
     /// How others are reached by their keys, if [`Self::join`] was called.
     #[must_use]
     pub fn services(&self) -> Option<Arc<dyn Dial>> {
@@ -101,7 +109,7 @@ impl Front {
     /// Cancel safety: dropping the future ends everything at once.
     pub async fn serve<S: Service>(self, server: Server<S>, stop: CancellationToken) {
         let key = self.key();
-        let mut server = server.sign_with(self.secret).authority(&key.to_string());
+        let mut server = server.sign_with(self.secret).audit(self.audit).authority(&key.to_string());
         if let Some(name) = &self.public_url {
             server = server.authority(name);
         }

@@ -29,7 +29,7 @@ pub use call::{Call, EventStream, Handle, Watch};
 pub use list::HandleAll;
 pub use serving::Serving;
 
-use crate::{authority::Authorities, signature::RequestVerifier};
+use crate::{Audit, authority::Authorities, signature::RequestVerifier};
 
 /// A service that is about to listen. It does not compile until every endpoint of the service is handled:
 ///
@@ -43,6 +43,7 @@ pub struct Server<S> {
     extra: Router,
     authorities: Authorities,
     secret: Option<SecretKey>,
+    audit: Audit,
     limits: Limits,
     service: std::marker::PhantomData<fn() -> S>,
 }
@@ -84,6 +85,7 @@ impl Default for Limits {
 #[doc(hidden)]
 pub struct Context {
     verifier: RequestVerifier,
+    audit: Audit,
     secret: Option<SecretKey>,
     limits: Limits,
     streams: Arc<Semaphore>,
@@ -115,6 +117,7 @@ impl<S: Service> Server<S> {
             extra: Router::new(),
             authorities: Authorities::default(),
             secret: None,
+            audit: Audit::default(),
             limits: Limits::default(),
             service: std::marker::PhantomData,
         }
@@ -132,6 +135,13 @@ impl<S: Service> Server<S> {
     #[must_use]
     pub fn sign_with(mut self, secret: SecretKey) -> Self {
         self.secret = Some(secret);
+        self
+    }
+
+    /// Writes that matter are recorded there.
+    #[must_use]
+    pub fn audit(mut self, audit: Audit) -> Self {
+        self.audit = audit;
         self
     }
 
@@ -153,6 +163,7 @@ impl<S: Service> Server<S> {
     pub fn router(self, shutdown: CancellationToken) -> Router {
         let context = Arc::new(Context {
             verifier: RequestVerifier::new(self.authorities, unix_now()),
+            audit: self.audit,
             secret: self.secret,
             streams: Arc::new(Semaphore::new(self.limits.streams)),
             limits: self.limits,

@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 
 use byway_base::{Code, Problem, PublicKey, limits::STORE_PATIENCE};
 use byway_front::Front;
-use byway_service_kit::{Common, Health, Service, Shutdown, key_file};
+use byway_service_kit::{Common, Health, Router, Service, Shutdown, key_file};
 use byway_store::{Opening, Store};
 use tokio::sync::Notify;
 
@@ -84,6 +84,10 @@ impl<R: Registry> Service for RegistryService<R> {
 
     fn identity(&self) -> Option<PublicKey> {
         Some(self.key())
+    }
+
+    fn admin(&self) -> Router {
+        self.front.audit().router()
     }
 
     async fn serve(self, shutdown: Shutdown) -> Result<(), Problem> {

@@ -40,6 +40,7 @@ pub struct Admin {
     listener: TcpListener,
     address: SocketAddr,
     health: Health,
+    further: Router,
 }
 
 impl Admin {
@@ -54,7 +55,14 @@ impl Admin {
         };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, health })
+        Ok(Self { listener, address, health, further: Router::new() })
+    }
+
+    /// Answers further routes.
+    #[must_use]
+    pub fn with(mut self, routes: Router) -> Self {
+        self.further = self.further.merge(routes);
+        self
     }
 
     /// The address it is bound to.
@@ -65,7 +73,7 @@ impl Admin {
 
     /// Answers until `stop`, then finishes what is under way.
     pub async fn serve(self, stop: CancellationToken) {
-        let router = router(self.health);
+        let router = router(self.health).merge(self.further);
         let permits = Arc::new(Semaphore::new(limits::ADMIN_CONNECTIONS));
         let mut connections = JoinSet::new();
         loop {

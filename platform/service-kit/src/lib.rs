@@ -29,6 +29,9 @@ pub mod telemetry;
 
 pub use admin::Admin;
 pub use announce::Announcement;
+/// What an admin listener answers.
+pub use axum::Router;
+
 pub use atomic_file::replace as replace_file;
 pub use config::{
     Common, ConfigKeys, Key, Kind, Loaded, Loader, Origin, Secret, Setting, Sourced, assert_settings,

@@ -91,7 +91,7 @@ async fn configured<S: Service>(
         () = shutdown.begun() => return Ok(ExitCode::SUCCESS),
     };
     let admin = match &common.admin_listen {
-        Some(address) => Some(Admin::bind(address, bound.health()).await?),
+        Some(address) => Some(Admin::bind(address, bound.health()).await?.with(bound.admin())),
         None => None,
     };
     let announcement = announcement(&bound, admin.as_ref());

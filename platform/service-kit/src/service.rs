@@ -1,5 +1,6 @@
 //! What a service is to its `main`.
 
+use axum::Router;
 use byway_base::{Problem, PublicKey};
 
 use crate::{Common, ConfigKeys, Health, Shutdown};
@@ -37,6 +38,11 @@ pub trait Service: Sized + Send + 'static {
     /// The service's identity, if it has one.
     fn identity(&self) -> Option<PublicKey> {
         None
+    }
+
+    /// What the service's admin listener answers beside health and metrics.
+    fn admin(&self) -> Router {
+        Router::new()
     }
 
     /// Works until `shutdown` begins, then finishes what is under way. Dropped when the time for that has run out.

@@ -20,6 +20,8 @@ pub trait Endpoint: Send + Sync + Sized + 'static {
     const STREAM: bool;
     /// Error codes that it answers with beside those that any endpoint may.
     const CODES: &'static [Code];
+    /// Whether each call is written into the service's audit log: a signed write that matters to an administrator.
+    const AUDITED: bool;
     /// Who may call it: [`Open`] or [`Signed`].
     type Auth: AuthClass;
     /// The path's parameters: a struct with one field per name in braces.
@@ -75,6 +77,8 @@ pub trait AuthClass: 'static {
     type Caller: Clone + Send + Sync + 'static;
     /// The caller from a verified signature's key; `None` if the class needs one and there is none.
     fn caller(signer: Option<PublicKey>) -> Option<Self::Caller>;
+    /// Who signed, if the class needs that.
+    fn signer(caller: &Self::Caller) -> Option<PublicKey>;
 }
 
 /// Anyone may call; see [`Auth::Open`].
@@ -92,6 +96,10 @@ impl AuthClass for Open {
     fn caller(_: Option<PublicKey>) -> Option<()> {
         Some(())
     }
+
+    fn signer((): &()) -> Option<PublicKey> {
+        None
+    }
 }
 
 impl AuthClass for Signed {
@@ -100,6 +108,10 @@ impl AuthClass for Signed {
 
     fn caller(signer: Option<PublicKey>) -> Option<PublicKey> {
         signer
+    }
+
+    fn signer(caller: &PublicKey) -> Option<PublicKey> {
+        Some(*caller)
     }
 }
 
@@ -118,6 +130,8 @@ pub struct Description {
     pub stream: bool,
     /// [`Endpoint::CODES`].
     pub codes: &'static [Code],
+    /// [`Endpoint::AUDITED`].
+    pub audited: bool,
     /// [`Endpoint::Auth`] as a value.
     pub auth: Auth,
     pub(crate) path_schema: fn(&mut SchemaGenerator) -> Schema,
@@ -136,6 +150,7 @@ pub const fn describe<E: Endpoint>() -> Description {
         summary: E::SUMMARY,
         stream: E::STREAM,
         codes: E::CODES,
+        audited: E::AUDITED,
         auth: E::Auth::AUTH,
         // Parameters are listed one by one in OpenAPI, so their types stand inline; bodies are referred to by name.
         path_schema: E::Path::json_schema,

@@ -4,11 +4,13 @@
 //! and calls what is declared here: a server does not compile until every endpoint of its list is handled.
 #![warn(missing_docs)]
 
+pub mod admin;
 mod bounded;
 mod endpoint;
 mod event;
 pub mod local;
 pub mod messaging_discovery;
+pub mod messaging_server;
 mod openapi;
 mod page;
 mod problem;

@@ -119,12 +119,14 @@ fn is_absent(schema: &Value) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        messaging_discovery::MessagingDiscovery, route_finder::RouteFinder, setup_node::SetupNode,
-        transport_discovery::TransportDiscovery,
+        admin::Admin, messaging_discovery::MessagingDiscovery, messaging_server::MessagingServer,
+        route_finder::RouteFinder, setup_node::SetupNode, transport_discovery::TransportDiscovery,
     };
 
-    fn documents() -> [Value; 4] {
+    fn documents() -> [Value; 6] {
         [
+            openapi::<Admin>(),
+            openapi::<MessagingServer>(),
             openapi::<TransportDiscovery>(),
             openapi::<RouteFinder>(),
             openapi::<MessagingDiscovery>(),

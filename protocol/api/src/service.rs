@@ -47,7 +47,8 @@ pub struct Watched<E>(PhantomData<E>);
 /// ```
 ///
 /// `path`, `query`, `body` and `reply` may be left out, in this order; then they are `()`. `stream T` takes the place
-/// of `reply T`. `codes` names variants of [`byway_base::Code`].
+/// of `reply T`. `codes` names variants of [`byway_base::Code`]. `, audited` after them has each call written into the
+/// service's audit log.
 #[macro_export]
 macro_rules! service {
     (
@@ -57,7 +58,7 @@ macro_rules! service {
                 $(#[doc = $summary:literal])+
                 $endpoint:ident : $method:ident $path:literal, $auth:ident
                     $(, path $path_type:ty)? $(, query $query:ty)? $(, body $body:ty)?
-                    $(, reply $reply:ty)? $(, stream $stream:ty)?, codes [$($code:ident),*];
+                    $(, reply $reply:ty)? $(, stream $stream:ty)?, codes [$($code:ident),*] $(, $audited:ident)?;
             )+
         }
     ) => {
@@ -84,6 +85,7 @@ macro_rules! service {
                 const SUMMARY: &'static str = concat!($($summary),+);
                 const STREAM: bool = $crate::service!(@stream $($stream)?);
                 const CODES: &'static [$crate::private::Code] = &[$($crate::private::Code::$code),*];
+                const AUDITED: bool = $crate::service!(@audited $($audited)?);
                 type Auth = $crate::service!(@auth $auth);
                 type Path = $crate::service!(@or $($path_type)?);
                 type Query = $crate::service!(@or $($query)?);
@@ -96,6 +98,8 @@ macro_rules! service {
     (@method PUT) => { $crate::Method::Put };
     (@method POST) => { $crate::Method::Post };
     (@method DELETE) => { $crate::Method::Delete };
+    (@audited) => { false };
+    (@audited audited) => { true };
     (@auth open) => { $crate::Open };
     (@auth signed) => { $crate::Signed };
     (@stream) => { false };

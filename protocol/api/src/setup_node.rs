@@ -17,7 +17,7 @@ service! {
         /// What each node of a route says about its rules, asked now. Takes some seconds if a node is silent.
         InspectRoute: GET "/v1/routes/{id}/nodes", signed, path RoutePath, reply RouteNodes, codes [Denied, NotFound];
         /// Removes a route from every node of its path.
-        DeleteRoute: DELETE "/v1/routes/{id}", signed, path RoutePath, codes [Denied, NotFound];
+        DeleteRoute: DELETE "/v1/routes/{id}", signed, path RoutePath, codes [Denied, NotFound], audited;
         /// Counts for dashboards.
         GetSetupStats: GET "/v1/stats", open, reply SetupStats, codes [];
     }

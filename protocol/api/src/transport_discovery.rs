@@ -17,9 +17,9 @@ service! {
     pub TransportDiscovery = "transport-discovery" {
         /// Registers a transport. The entry is signed by both edges; the caller is one of them. Idempotent.
         PutTransport: PUT "/v1/transports/{id}", signed, path TransportPath, body SignedTransportEntry,
-            reply TransportView, codes [Denied, BadSignature, Conflict];
+            reply TransportView, codes [Denied, BadSignature, Conflict], audited;
         /// Removes a transport. The caller is one of its edges.
-        DeleteTransport: DELETE "/v1/transports/{id}", signed, path TransportPath, codes [Denied, NotFound];
+        DeleteTransport: DELETE "/v1/transports/{id}", signed, path TransportPath, codes [Denied, NotFound], audited;
         /// One transport.
         GetTransport: GET "/v1/transports/{id}", open, path TransportPath, reply TransportView, codes [NotFound];
         /// Transports by edge, type and state, in pages.

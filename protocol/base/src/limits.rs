@@ -391,6 +391,9 @@ pub const SESSION_IDLE: Duration = Duration::from_secs(60);
 pub const CONFIG_FILE_MAX: u64 = 1024 * 1024;
 /// Bytes of a file that holds one secret.
 pub const SECRET_FILE_MAX: u64 = 64 * 1024;
+/// Events that an audit log keeps for its readers, of those done, and as many of those refused: a page of the listing
+/// every minute misses none at 60 a second, in less than 2 MB.
+pub const AUDIT_KEPT: usize = 4_096;
 /// Connections open at once at an admin listener: probes, scrapes and a person or two.
 pub const ADMIN_CONNECTIONS: usize = 64;
 /// Time that a service has for finishing what is under way once it is asked to stop. Below the 30 s after which

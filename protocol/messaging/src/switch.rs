@@ -15,7 +15,10 @@ mod links;
 mod queues;
 mod session;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::Bound,
+};
 
 use byway_base::{Moment, PublicKey};
 use byway_wire::messaging::Frame;
@@ -283,6 +286,13 @@ impl Switch {
     #[must_use]
     pub fn clients(&self) -> usize {
         self.clients.len()
+    }
+
+    /// The keys of clients that come after one in their order, at most `limit`; the first ones without it.
+    #[must_use]
+    pub fn clients_after(&self, key: Option<&PublicKey>, limit: usize) -> Vec<PublicKey> {
+        let from = key.map_or(Bound::Unbounded, Bound::Excluded);
+        self.clients.range((from, Bound::Unbounded)).map(|(key, _)| *key).take(limit).collect()
     }
 
     /// How many links with other servers are up: those that were dialled, and those that dialled this one.

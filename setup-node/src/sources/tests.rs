@@ -12,6 +12,7 @@ use crate::{
 struct Served {
     network: Network,
     setups: Setups<Network>,
+    audit: Audit,
     source: Connection,
     stop: CancellationToken,
     serving: tokio::task::JoinHandle<()>,
@@ -27,8 +28,19 @@ impl Served {
         let (endpoints, near, far) = connected(source).await;
         let (stop, peer) = (CancellationToken::new(), quinn_peer_key(&far).unwrap());
         let permit = Admission::new(Bounds::default()).admit(peer).unwrap();
-        let serving = tokio::spawn(serve_source(peer, far, setups.clone(), stop.clone(), permit));
-        Self { network, setups, source: near, stop, serving, _endpoints: endpoints, _directory: directory }
+        let audit = Audit::default();
+        let serving =
+            tokio::spawn(serve_source(peer, far, setups.clone(), audit.clone(), stop.clone(), permit));
+        Self {
+            network,
+            setups,
+            audit,
+            source: near,
+            stop,
+            serving,
+            _endpoints: endpoints,
+            _directory: directory,
+        }
     }
 
     async fn ask(&self, route: u8) -> Reply {
@@ -71,6 +83,10 @@ async fn the_key_of_the_session_decides_who_asks_not_the_request() {
     let served = Served::to(99).await;
     let reply = served.ask(1).await;
     assert_eq!((code(&reply), served.network.rules()), (Some(Code::Denied), 0));
+    let refused = AuditOutcome::Refused { code: Code::Denied };
+    let told: Vec<_> =
+        served.audit.since(0, 10).into_iter().map(|event| (event.action, event.outcome)).collect();
+    assert_eq!(told, [("Establish".to_owned(), refused)]);
 }
 
 #[tokio::test]

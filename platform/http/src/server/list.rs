@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Router, extract::Request, response::Response, routing::MethodFilter};
-use byway_api::{Endpoint, Method, Once, Watched};
+use byway_api::{AuthClass, Endpoint, Method, Once, Watched};
 use byway_base::Problem;
 
 use super::{
@@ -36,7 +36,13 @@ where
             let (handler, shared) = (handler.clone(), shared.clone());
             async move {
                 let call = accept::<E>(request, &shared).await?;
-                reply(&handler.handle(call).await?)
+                let audited = E::AUDITED.then(|| E::Auth::signer(&call.caller)).flatten();
+                let pending = audited.map(|by| shared.audit.begin::<E>(by, &call.path));
+                let result = handler.handle(call).await;
+                if let Some(pending) = pending {
+                    pending.ended(&result);
+                }
+                reply(&result?)
             }
         });
         HandleAll::<Rest>::add(self, router, context)

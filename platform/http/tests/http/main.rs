@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails it")]
 
+mod audit;
 mod by_key;
 mod drain;
 mod events;

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use byway_api::{Event, service};
 use byway_base::{Code, Problem, PublicKey, SecretKey};
 use byway_http::{
+    Audit,
     client::Client,
     server::{Call, EventStream, Handle, Limits, Server, Watch},
 };
@@ -22,8 +23,9 @@ use tokio_util::sync::CancellationToken;
 service! {
     /// Keeps notes.
     pub(crate) Notes = "notes" {
-        /// Writes a note; answers with it and its writer.
-        PutNote: PUT "/v1/notes/{id}", signed, path NotePath, query NoteQuery, body Note, reply Written, codes [Denied];
+        /// Writes a note; answers with it and its writer. Number 403 is nobody's to write, 504 waits for ever.
+        PutNote: PUT "/v1/notes/{id}", signed, path NotePath, query NoteQuery, body Note, reply Written, codes [Denied],
+            audited;
         /// Reads a note. Number 404 is missing, 500 panics, 503 waits for the gate, 504 waits for ever.
         GetNote: GET "/v1/notes/{id}", open, path NotePath, reply Note, codes [NotFound];
         /// Removes a note.
@@ -79,6 +81,13 @@ pub(crate) struct Api {
 
 impl Handle<PutNote> for Api {
     async fn handle(&self, call: Call<PutNote>) -> Result<Written, Problem> {
+        match call.path.id {
+            403 => {
+                return Err(Problem::new(Code::Denied, "cannot write note 403", "it is nobody's to write"));
+            }
+            504 => std::future::pending::<()>().await,
+            _ => {}
+        }
         Ok(Written { id: call.path.id, colour: call.query.colour, by: call.caller, note: call.body })
     }
 }
@@ -146,6 +155,7 @@ pub(crate) fn service() -> SecretKey {
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) api: Arc<Api>,
+    pub(crate) audit: Audit,
     pub(crate) shutdown: CancellationToken,
     pub(crate) served: JoinHandle<()>,
 }
@@ -160,10 +170,11 @@ pub(crate) async fn start_with(limits: Limits, names: &[&str]) -> Running {
     let api =
         Arc::new(Api { entered: Notify::new(), gate: Semaphore::new(0), newest: watch::Sender::new(20) });
     let shutdown = CancellationToken::new();
-    let server = Server::<Notes>::new(api.clone()).sign_with(service()).limits(limits);
+    let audit = Audit::default();
+    let server = Server::<Notes>::new(api.clone()).sign_with(service()).audit(audit.clone()).limits(limits);
     let server = names.iter().fold(server, |server, name| server.authority(name));
     let served = tokio::spawn(server.serve(listener, shutdown.clone()));
-    Running { address, api, shutdown, served }
+    Running { address, api, audit, shutdown, served }
 }
 
 impl Running {
