@@ -6,10 +6,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     commands::{
-        completion::CompletionArgs, config::ConfigArgs, connect::ConnectArgs, explain::ExplainArgs,
-        expose::ExposeArgs, health::HealthArgs, key::KeyArgs, network::NetworkArgs, path::PathArgs,
-        ping::PingArgs, proxy::ProxyArgs, routes::RoutesArgs, service::ServiceArgs, trace::TraceArgs,
-        transports::TransportsArgs, up::UpArgs, wait::WaitArgs,
+        admin::AdminArgs, completion::CompletionArgs, config::ConfigArgs, connect::ConnectArgs,
+        explain::ExplainArgs, expose::ExposeArgs, health::HealthArgs, key::KeyArgs, network::NetworkArgs,
+        path::PathArgs, ping::PingArgs, proxy::ProxyArgs, routes::RoutesArgs, service::ServiceArgs,
+        trace::TraceArgs, transports::TransportsArgs, up::UpArgs, wait::WaitArgs,
     },
     demo::DemoArgs,
     output::Format,
@@ -93,6 +93,8 @@ pub enum Command {
     Service(ServiceArgs),
     /// Asks a service how it does. Exit code 1 if it is not ready.
     Health(HealthArgs),
+    /// Shows what a service's admin listener knows: its audit log, its clients.
+    Admin(AdminArgs),
     /// Prepares the services of a network.
     Network(NetworkArgs),
     /// Starts a whole network in this process and shows what it does.

@@ -78,6 +78,7 @@ async fn dispatch(command: Command, global: &Global) -> Result<ExitCode, Stop> {
         Command::Explain(args) => commands::explain::run(args, out),
         Command::Completion(args) => commands::completion::run(args),
         Command::Version => commands::version::run(out),
+        Command::Admin(args) => commands::admin::run(args, out).await,
         Command::Health(args) => commands::health::run(args, out).await,
         Command::Network(args) => commands::network::run(args, out),
         Command::Key(args) => commands::key::run(args, out),

@@ -46,7 +46,7 @@ pub(crate) async fn run(args: HealthArgs, out: Output) -> Result<ExitCode, Stop>
 }
 
 /// A listener on every address is asked on this machine.
-fn reachable(listener: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(listener: SocketAddr) -> SocketAddr {
     let ip = match listener.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from(Ipv6Addr::LOCALHOST),

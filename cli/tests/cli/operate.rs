@@ -1,7 +1,10 @@
-//! What operators run beside services: `byway network init` and `byway health`.
+//! What operators run beside services: `byway network init`, `byway health` and `byway admin`.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
+use byway_api::admin::{AuditEvent, AuditOutcome};
+use byway_base::{Code, SecretKey};
+use byway_http::Audit;
 use byway_service_kit::{Admin, Health};
 use tempfile::tempdir;
 use tokio_util::sync::CancellationToken;
@@ -100,4 +103,32 @@ async fn the_health_of_a_service_is_an_exit_code() {
     stop.cancel();
     served.await.unwrap();
     ask(&["--ready"]).await.unwrap().assert_problem("BW-SERVICE-UNREACHABLE", 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_log_of_a_service_is_listed_to_its_end() {
+    const EVENTS: u64 = 150;
+    let (audit, by) = (Audit::default(), SecretKey::from_seed([7; 32]).public());
+    for turn in 1..EVENTS {
+        audit.record("PutTransport", by, format!("id={turn}"), AuditOutcome::Done);
+    }
+    audit.record("DeleteRoute", by, "id=x".to_owned(), AuditOutcome::Refused { code: Code::Denied });
+    let admin = Admin::bind("127.0.0.1:0", Health::new()).await.unwrap().with(audit.router());
+    let (address, stop) = (admin.address().to_string(), CancellationToken::new());
+    let served = tokio::spawn(admin.serve(stop.clone()));
+    let ask = |format: &'static str| {
+        let address = address.clone();
+        tokio::task::spawn_blocking(move || {
+            let home = tempdir().unwrap();
+            run(home.path(), &["admin", "--admin", &address, "audit", "--output", format])
+        })
+    };
+    let table = ask("table").await.unwrap().stdout;
+    assert!(table.contains("refused BW-DENIED") && table.contains(&by.to_string()), "{table}");
+    let lines = ask("jsonl").await.unwrap().stdout;
+    let events: Vec<AuditEvent> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(events.len() as u64, EVENTS);
+    assert_eq!(events[0].subject, "id=1");
+    stop.cancel();
+    served.await.unwrap();
 }
