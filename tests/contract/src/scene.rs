@@ -101,6 +101,12 @@ impl Scene {
         self.processes.get(role).unwrap_or_else(|| panic!("there is no {role}"))
     }
 
+    /// Where the admin listener of a service is.
+    #[must_use]
+    pub fn admin(&self, role: &str) -> Upstream {
+        Upstream::Tcp(self.process(role).address("admin").to_owned())
+    }
+
     /// Where the endpoints of a service are.
     #[must_use]
     pub fn upstream(&self, role: &str) -> Upstream {

@@ -7,6 +7,16 @@ use std::sync::Arc;
 use byway_contract::{Scene, Schemathesis, SigningProxy, signer};
 use byway_testkit::{Postgres, postgres_or_skip};
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn admin_listeners_answer_as_described() {
+    let Some(schemathesis) = Schemathesis::get_or_skip().await else { return };
+    let scene = Scene::start(None).await;
+    for service in ["messaging-server", "setup-node"] {
+        let proxy = SigningProxy::start(scene.admin(service), None).await;
+        schemathesis.try_out(&proxy.url(), &[]).await;
+    }
+}
+
 async fn holds(service: &str, postgres: Option<Arc<Postgres>>, except: &[&str]) {
     let Some(schemathesis) = Schemathesis::get_or_skip().await else { return };
     let scene = Scene::start(postgres).await;

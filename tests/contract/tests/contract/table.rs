@@ -4,8 +4,9 @@
 use std::net::SocketAddr;
 
 use byway_api::{
-    Auth, Method, Service, local::Local, messaging_discovery::MessagingDiscovery, openapi,
-    route_finder::RouteFinder, setup_node::SetupNode, transport_discovery::TransportDiscovery,
+    Auth, Method, Service, admin::Admin, local::Local, messaging_discovery::MessagingDiscovery,
+    messaging_server::MessagingServer, openapi, route_finder::RouteFinder, setup_node::SetupNode,
+    transport_discovery::TransportDiscovery,
 };
 use byway_contract::{Scene, SigningProxy, Upstream, signer};
 use byway_e2e::RawRequest;
@@ -31,11 +32,14 @@ pub(crate) struct Row {
 /// Every endpoint of a scene. The node's go through a proxy that does nothing, since its socket is none of TCP.
 pub(crate) async fn rows(scene: &Scene) -> (Vec<Row>, SigningProxy) {
     let proxy = SigningProxy::start(scene.upstream("node"), None).await;
-    let of = |role| match scene.upstream(role) {
+    let at = |upstream| match upstream {
         Upstream::Tcp(address) => address.parse().unwrap(),
         Upstream::Unix(_) => proxy.address(),
     };
+    let of = |role| at(scene.upstream(role));
     let mut rows = rows_of::<TransportDiscovery>(of("transport-discovery"));
+    rows.extend(rows_of::<Admin>(at(scene.admin("transport-discovery"))));
+    rows.extend(rows_of::<MessagingServer>(at(scene.admin("messaging-server"))));
     rows.extend(rows_of::<MessagingDiscovery>(of("messaging-discovery")));
     rows.extend(rows_of::<RouteFinder>(of("route-finder")));
     rows.extend(rows_of::<SetupNode>(of("setup-node")));
