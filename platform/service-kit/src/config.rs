@@ -3,6 +3,7 @@
 mod assign;
 mod check;
 mod common;
+mod credentials;
 mod environment;
 mod file;
 mod key;

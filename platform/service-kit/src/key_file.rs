@@ -73,7 +73,7 @@ fn read(path: &Path) -> Result<SecretKey, Failed> {
         _ => Failed::Io(error),
     })?;
     let metadata = file.metadata().map_err(Failed::Io)?;
-    if is_exposed(&metadata) {
+    if is_exposed((metadata.uid(), metadata.gid(), metadata.mode()), own_group()) {
         return Err(Failed::Exposed(metadata.mode()));
     }
     let mut text = Zeroizing::new(String::new());
@@ -81,11 +81,17 @@ fn read(path: &Path) -> Result<SecretKey, Failed> {
     text.trim().parse().map_err(|_| Failed::NoKey)
 }
 
-/// Whether others than the owner get at the file. systemd hands over credentials as root's files of mode 0440 with an
-/// access list that names the service's user alone; these are fine.
-fn is_exposed(metadata: &fs::Metadata) -> bool {
-    let is_credential = metadata.uid() == 0 && metadata.gid() == 0 && metadata.mode() & 0o777 == 0o440;
-    metadata.mode() & 0o077 != 0 && !is_credential
+/// Whether others than the owner get at the file. What a service manager hands over is root's and of mode 0440: systemd's
+/// credentials, with an access list that names the service's user alone, and Kubernetes' secrets, which the group of the
+/// pod reads. These are fine.
+fn is_exposed((uid, gid, mode): (u32, u32, u32), own_group: Option<u32>) -> bool {
+    let handed_over = uid == 0 && mode & 0o777 == 0o440 && (gid == 0 || Some(gid) == own_group);
+    mode & 0o077 != 0 && !handed_over
+}
+
+/// The group that this process runs as; its own entry in `/proc` belongs to it.
+fn own_group() -> Option<u32> {
+    fs::metadata("/proc/self").ok().map(|own| own.gid())
 }
 
 /// Creates the file with a fresh key, unless another process was first.
@@ -144,6 +150,17 @@ mod tests {
         }
         fs::set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
         load_or_create(&path).unwrap();
+    }
+
+    #[test]
+    fn what_a_service_manager_hands_over_may_be_read_by_the_group_of_the_service_and_by_no_other() {
+        const OWN: Option<u32> = Some(7);
+        assert!(!is_exposed((0, 0, 0o100_440), OWN), "systemd's");
+        assert!(!is_exposed((0, 7, 0o100_440), OWN), "Kubernetes'");
+        for exposed in [(0, 8, 0o440), (7, 7, 0o440), (0, 7, 0o460), (0, 7, 0o444)] {
+            assert!(is_exposed(exposed, OWN), "{exposed:?}");
+        }
+        assert!(is_exposed((0, 7, 0o440), None));
     }
 
     #[test]

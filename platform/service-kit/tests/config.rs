@@ -200,6 +200,30 @@ fn a_secret_is_read_from_the_file_that_a_variable_names() {
 }
 
 #[test]
+fn credentials_of_systemd_give_the_key_and_secrets_unless_a_variable_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let give = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
+        path
+    };
+    let directory = ("CREDENTIALS_DIRECTORY", dir.path().to_str().unwrap());
+    let none = load(Loader::new("node").env(env(&[directory])));
+    assert_eq!(none.common.key_file, PathBuf::from("/var/lib/byway/node/node.key"));
+    assert_eq!(none.config.store.url.expose(), "sqlite:here");
+
+    let key = give("node.key", "a key");
+    give("store.url", "postgres://byway:hunter2@db/byway\n");
+    let given = load(Loader::new("node").env(env(&[directory])));
+    assert_eq!(given.common.key_file, key);
+    assert_eq!(given.config.store.url.expose(), "postgres://byway:hunter2@db/byway");
+    let above = [directory, ("BYWAY_STORE_URL", "other"), ("BYWAY_KEY_FILE", "/k")];
+    let above = load(Loader::new("node").env(env(&above)));
+    assert_eq!((above.config.store.url.expose(), above.common.key_file), ("other", PathBuf::from("/k")));
+}
+
+#[test]
 fn a_secret_that_others_can_see_is_refused() {
     let secret = file("hunter2", 0o644);
     let pairs = [("BYWAY_STORE_URL_FILE", secret.path.to_str().unwrap())];

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use byway_base::limits;
 
-use super::{ConfigKeys, Key};
+use super::{ConfigKeys, Key, credentials};
 use crate::OutputFormat;
 
 /// The settings that every service has, resolved.
@@ -37,8 +37,8 @@ crate::settings! {
         /// Directory for the service's files. By default systemd's $STATE_DIRECTORY, else
         /// $XDG_STATE_HOME/byway/SERVICE or ~/.local/state/byway/SERVICE, else /var/lib/byway/SERVICE.
         pub data_dir: Option<PathBuf> = None, example "/var/lib/byway";
-        /// File of the service's secret key, created with mode 0600 if absent. By default SERVICE.key in the data
-        /// directory.
+        /// File of the service's secret key, created with mode 0600 if absent. By default systemd's credential
+        /// SERVICE.key if there is one, else SERVICE.key in the data directory.
         pub key_file: Option<PathBuf> = None, example "/var/lib/byway/key";
         /// Seconds for finishing what is under way when asked to stop.
         pub drain_timeout_s: u64 = limits::DRAIN_TIMEOUT.as_secs();
@@ -54,7 +54,9 @@ impl RawCommon {
     /// Fills what depends on the service and on the environment.
     pub(super) fn resolve(self, service: &str, variables: &BTreeMap<String, String>) -> Common {
         let data_dir = self.data_dir.unwrap_or_else(|| default_data_dir(service, variables));
-        let key_file = self.key_file.unwrap_or_else(|| data_dir.join(format!("{service}.key")));
+        let name = format!("{service}.key");
+        let handed_over = || credentials::find(&name, variables);
+        let key_file = self.key_file.or_else(handed_over).unwrap_or_else(|| data_dir.join(&name));
         let off = self.admin_listen.is_empty() || self.admin_listen == "off";
         Common {
             admin_listen: (!off).then_some(self.admin_listen),

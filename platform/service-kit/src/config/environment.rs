@@ -11,7 +11,7 @@ use std::{
 use byway_base::{Code, Problem, limits};
 use zeroize::Zeroizing;
 
-use super::{Key, Origin, assign::Assignment, nearest::did_you_mean};
+use super::{Key, Origin, assign::Assignment, credentials, nearest::did_you_mean};
 
 /// What every variable of ours begins with.
 const PREFIX: &str = "BYWAY_";
@@ -27,7 +27,8 @@ pub(super) struct Environment {
     pub(super) ignored: Vec<String>,
 }
 
-/// Assigns what the variables say; `BYWAY_<SERVICE>_<KEY>` overrides `BYWAY_<KEY>`. Empty variables count as absent.
+/// Assigns what the variables say; `BYWAY_<SERVICE>_<KEY>` overrides `BYWAY_<KEY>`. Empty variables count as absent. A
+/// secret that no variable gives may be a credential that is called as its setting.
 pub(super) fn read(
     service: &str,
     variables: &BTreeMap<String, String>,
@@ -35,7 +36,7 @@ pub(super) fn read(
     also_known: &[&str],
 ) -> Result<Environment, Problem> {
     let names = Names::new(service, known);
-    let mut environment = Environment { assignments: Vec::new(), ignored: Vec::new() };
+    let mut environment = Environment { assignments: handed_over(variables, known)?, ignored: Vec::new() };
     let ours = variables.iter().filter(|(name, value)| name.starts_with(PREFIX) && !value.is_empty());
     for (name, value) in ours {
         match names.of.get(name.as_str()) {
@@ -65,6 +66,17 @@ pub(super) fn read(
         _ => false,
     });
     Ok(environment)
+}
+
+/// The secrets among systemd's credentials.
+fn handed_over(variables: &BTreeMap<String, String>, known: &[Key]) -> Result<Vec<Assignment>, Problem> {
+    let secret = known.iter().filter(|key| key.is_secret());
+    let found = secret.filter_map(|key| Some((key, credentials::find(&key.name, variables)?)));
+    let assigned = found.map(|(key, path)| {
+        let text = read_secret(credentials::DIRECTORY, &path)?;
+        Assignment::from_text(key, &text, Origin::EnvFile { name: credentials::DIRECTORY.to_owned(), path })
+    });
+    assigned.collect()
 }
 
 /// Every variable name that means something, and what it means.
