@@ -119,10 +119,7 @@ fn router(health: Health) -> Router {
     Router::new()
         .route("/livez", get(async || Json(serde_json::json!({ "status": "alive" }))))
         .route("/readyz", get(ready))
-        .route(
-            "/metrics",
-            get(async || ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::render())),
-        )
+        .route("/metrics", get(scraped))
         .route("/drain", post(drain))
         .with_state(health)
 }
@@ -131,6 +128,11 @@ async fn ready(State(health): State<Health>) -> Response {
     let report = health.report();
     let status = if report.status.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(report)).into_response()
+}
+
+async fn scraped(State(health): State<Health>) -> impl IntoResponse {
+    health.publish();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::render())
 }
 
 /// Draining is for whoever is on this machine. A web page open on it is not: browsers name the page in `Origin`.

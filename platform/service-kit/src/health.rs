@@ -96,6 +96,20 @@ impl Health {
         HealthReport { status: state.readiness(), checks: checks.collect() }
     }
 
+    /// Puts every check where dashboards and alerts look for it: 1 is good, 0.5 degraded, 0 failing.
+    pub(crate) fn publish(&self) {
+        let HealthReport { status, checks } = self.report();
+        metrics::gauge!("byway_ready").set(f64::from(u8::from(status.is_ready())));
+        for (name, condition) in checks {
+            let value = match condition {
+                Condition::Ok => 1.0,
+                Condition::Degraded { .. } => 0.5,
+                Condition::Failing { .. } => 0.0,
+            };
+            metrics::gauge!("byway_check", "check" => name).set(value);
+        }
+    }
+
     /// Waits until the service is ready. The caller sets the deadline. Cancel safe.
     pub async fn ready(&self) {
         self.wait_for(|state| state.readiness().is_ready()).await;

@@ -1,6 +1,7 @@
 //! From the command line to a served service and an exit code.
 
 mod args;
+mod manager;
 
 use std::{
     ffi::OsString,
@@ -134,7 +135,9 @@ async fn serve<S: Service>(
         listening = announcement.listening(),
         "serving"
     );
-    notify(&[NotifyState::Ready, NotifyState::Status(&announcement.listening())]);
+    manager::notify(&[NotifyState::Ready, NotifyState::Status(&announcement.listening())]);
+    let alive = stop_admin.clone();
+    tokio::spawn(async move { alive.run_until_cancelled(manager::keep_alive()).await });
 
     let outcome = until_done(bound, &health, shutdown).await;
 
@@ -162,20 +165,13 @@ async fn until_done<S: Service>(bound: S, health: &Health, shutdown: &Shutdown) 
         outcome = &mut serving => return outcome,
     }
     health.drain();
-    notify(&[NotifyState::Stopping]);
+    manager::notify(&[NotifyState::Stopping]);
     tokio::select! {
         outcome = &mut serving => outcome,
         () = shutdown.expired() => {
             tracing::warn!(service = S::NAME, "the time for draining has run out; what is under way is dropped");
             Ok(())
         }
-    }
-}
-
-/// Tells systemd, if it started us and asked for it.
-fn notify(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(%error, "cannot notify the service manager");
     }
 }
 

@@ -114,12 +114,16 @@ struct Running {
 
 impl Running {
     fn start(args: &[&str]) -> Self {
+        Self::start_with(args, &[])
+    }
+
+    fn start_with(args: &[&str], variables: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let announce = dir.path().join("announce.json");
         let manager = UnixDatagram::bind(dir.path().join("notify")).unwrap();
         manager.set_read_timeout(Some(PATIENCE)).unwrap();
         let all: Vec<&str> = args.iter().copied().chain(["--announce", announce.to_str().unwrap()]).collect();
-        let mut child = command(&all, dir.path()).spawn().unwrap();
+        let mut child = command(&all, dir.path()).envs(variables.iter().copied()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         wait_for(&mut log, "serving");
         let announcement = byway_service_kit::Announcement::read(&announce).unwrap().unwrap();
@@ -177,7 +181,10 @@ fn a_started_service_announces_its_addresses_and_key_and_answers() {
     let key = key_file::load(&service.dir.path().join("node.key")).unwrap().public();
     assert_eq!(service.announcement.key, Some(key));
     assert!(service.get("/livez").starts_with("HTTP/1.1 200"));
-    assert!(service.get("/metrics").contains("byway_build_info"));
+    wait_for(&mut service.log, "check is ok");
+    let metrics = service.get("/metrics");
+    assert!(metrics.contains("byway_build_info") && metrics.contains("byway_ready 1"), "{metrics}");
+    assert!(metrics.contains("byway_check{check=\"work\"} 1"), "{metrics}");
     service.signal("TERM");
     assert_eq!(service.end().code(), Some(0));
     assert!(!service.dir.path().join("announce.json").exists());
@@ -189,6 +196,17 @@ fn the_service_manager_is_told_of_start_and_stop() {
     assert!(service.notified().starts_with("READY=1\nSTATUS=admin 127.0.0.1:"));
     service.signal("TERM");
     assert_eq!(service.notified(), "STOPPING=1\n");
+    assert_eq!(service.end().code(), Some(0));
+}
+
+#[test]
+fn a_watchdog_of_the_service_manager_hears_that_it_still_works() {
+    let mut service = Running::start_with(&[], &[("WATCHDOG_USEC", "20000")]);
+    assert!(service.notified().starts_with("READY=1\n"));
+    for _ in 0..3 {
+        assert_eq!(service.notified(), "WATCHDOG=1\n");
+    }
+    service.signal("TERM");
     assert_eq!(service.end().code(), Some(0));
 }
 

@@ -15,11 +15,13 @@ pub(super) fn render() -> String {
     };
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let descriptors = fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count() as f64);
     add("process_cpu_seconds_total", "counter", "CPU time spent, user and system.", cpu_seconds(&stat));
     add("process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes(&status));
     add("process_threads", "gauge", "Threads.", field(&status, "Threads:"));
     add("process_open_fds", "gauge", "Open file descriptors.", descriptors);
+    add("process_max_fds", "gauge", "File descriptors that may be open.", field(&limits, "Max open files"));
     text
 }
 
@@ -36,7 +38,7 @@ fn resident_bytes(status: &str) -> Option<f64> {
     field(status, "VmRSS:").map(|kib| kib * 1024.0)
 }
 
-/// The number that follows `name` in proc_pid_status(5).
+/// The number that follows `name` in proc_pid_status(5) or proc_pid_limits(5).
 fn field(status: &str, name: &str) -> Option<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
@@ -62,7 +64,7 @@ mod tests {
     #[test]
     fn a_linux_process_reports_all_of_its_figures() {
         let text = render();
-        for name in ["cpu_seconds_total", "resident_memory_bytes", "threads", "open_fds"] {
+        for name in ["cpu_seconds_total", "resident_memory_bytes", "threads", "open_fds", "max_fds"] {
             assert!(text.contains(&format!("\nprocess_{name} ")), "{name}: {text}");
         }
     }
