@@ -45,7 +45,12 @@ pub(crate) async fn publish(node: Node, stop: CancellationToken) {
         }
         gauge!("byway_rules").set(node.rules() as f64);
         gauge!("byway_transports").set(node.transports().len() as f64);
-        gauge!("byway_sessions").set(node.sessions().len() as f64);
+        let sessions = node.sessions();
+        let active = sessions.iter().flat_map(|session| &session.routes).map(|route| route.active);
+        let (active, spare): (Vec<_>, Vec<_>) = active.partition(|active| *active);
+        gauge!("byway_sessions").set(sessions.len() as f64);
+        gauge!("byway_routes", "use" => "active").set(active.len() as f64);
+        gauge!("byway_routes", "use" => "spare").set(spare.len() as f64);
     }
 }
 

@@ -38,6 +38,10 @@ impl Mirror {
         let verdicts = judge_all(&self.graph, &transports, threads);
         let graph = Graph::seeded(rand::random());
         let mut fresh = Self { graph, sequence: Some(sequence) };
+        for reason in Refusal::NAMES {
+            // A counter that begins with its first increment hides that increment from rates.
+            metrics::counter!("byway_mirror_refused_total", "reason" => reason).increment(0);
+        }
         for node in nodes {
             fresh.put_node(node);
         }

@@ -21,6 +21,9 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    /// Every word of [`Self::name`].
+    pub(super) const NAMES: [&str; 3] = ["id", "signature", "room"];
+
     /// A word for metrics.
     pub(crate) fn name(self) -> &'static str {
         match self {
