@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     commands::{
         admin::AdminArgs, completion::CompletionArgs, config::ConfigArgs, connect::ConnectArgs,
-        explain::ExplainArgs, expose::ExposeArgs, health::HealthArgs, key::KeyArgs, network::NetworkArgs,
+        explain::ExplainArgs, expose::ExposeArgs, health::HealthArgs, key::KeyArgs, man::ManArgs, network::NetworkArgs,
         path::PathArgs, ping::PingArgs, proxy::ProxyArgs, routes::RoutesArgs, service::ServiceArgs,
         trace::TraceArgs, transports::TransportsArgs, up::UpArgs, wait::WaitArgs,
     },
@@ -101,6 +101,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Prints a completion script for a shell.
     Completion(CompletionArgs),
+    /// Prints the manual page, or writes those of all commands.
+    Man(ManArgs),
     /// Prints the version.
     Version,
 }

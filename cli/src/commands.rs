@@ -9,6 +9,7 @@ pub(crate) mod explain;
 pub(crate) mod expose;
 pub(crate) mod health;
 pub(crate) mod key;
+pub(crate) mod man;
 mod names;
 pub(crate) mod network;
 pub(crate) mod path;

@@ -77,6 +77,7 @@ async fn dispatch(command: Command, global: &Global) -> Result<ExitCode, Stop> {
     match command {
         Command::Explain(args) => commands::explain::run(args, out),
         Command::Completion(args) => commands::completion::run(args),
+        Command::Man(args) => commands::man::run(args),
         Command::Version => commands::version::run(out),
         Command::Admin(args) => commands::admin::run(args, out).await,
         Command::Health(args) => commands::health::run(args, out).await,

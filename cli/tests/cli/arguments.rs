@@ -98,6 +98,7 @@ fn what_needs_no_node_works_without() {
         &["--version"],
         &["explain"],
         &["completion", "bash"],
+        &["man"],
     ] {
         let ended = run(home.path(), args);
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{args:?}");
@@ -107,6 +108,25 @@ fn what_needs_no_node_works_without() {
     let bare = run(home.path(), &[]);
     assert_eq!((bare.code, bare.stdout.as_str()), (Some(2), ""));
     assert!(bare.stderr.contains("Usage: byway"));
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let home = tempdir().unwrap();
+    let pages = home.path().join("man");
+    let ended = run(home.path(), &["man", "--directory", pages.to_str().unwrap()]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""), "{}", ended.stderr);
+    let help = run(home.path(), &["--help"]).stdout;
+    let listed =
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // A description that goes on in the next line stands further in.
+    let named = listed.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let commands: Vec<_> = named.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.contains(&"ping"), "{help}");
+    for command in commands.into_iter().filter(|command| *command != "help") {
+        let page = fs::read_to_string(pages.join(format!("byway-{command}.1")));
+        assert!(page.is_ok_and(|page| page.contains(&format!(".TH byway-{command} 1"))), "{command}");
+    }
 }
 
 #[test]
