@@ -6,6 +6,7 @@ mod apps;
 mod live;
 mod network;
 mod raw_http;
+pub mod page;
 
 pub use apps::{Apps, PATIENCE, dial, exchange};
 pub use live::LiveStream;

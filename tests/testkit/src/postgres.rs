@@ -8,7 +8,7 @@ use std::{
     io::{self, BufRead, BufReader, Write},
     net::{Ipv4Addr, TcpListener},
     os::unix::process::CommandExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError, Weak,
@@ -98,6 +98,12 @@ impl Postgres {
         let server = Arc::new(Self::start()?);
         *shared = Arc::downgrade(&server);
         Ok(server)
+    }
+
+    /// Where its programs are: `pg_dump`, `psql` and the others, of the server's own version.
+    #[must_use]
+    pub fn binaries(&self) -> &Path {
+        &self.install.binaries
     }
 
     /// The URL of a database by name.
