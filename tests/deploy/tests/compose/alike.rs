@@ -7,6 +7,7 @@ use crate::file::{Compose, Service};
 const TOP: &[&str] = &["services", "networks", "volumes", "secrets"];
 const SERVICE: &[&str] = &[
     "build",
+    "cap_add",
     "cap_drop",
     "command",
     "depends_on",
@@ -27,6 +28,7 @@ const SERVICE: &[&str] = &[
     "security_opt",
     "shm_size",
     "stop_grace_period",
+    "sysctls",
     "tmpfs",
     "ulimits",
     "user",

@@ -11,13 +11,15 @@ const DRAIN_S: u64 = 25;
 const SHELLS: [&str; 4] = ["sh", "bash", "dash", "ash"];
 
 pub(crate) const INIT: &str = "an init reaps what it leaves behind";
+pub(crate) const HEALTH: &str = "its health is checked without a shell";
+pub(crate) const DEPENDENCIES: &str = "it waits for a state of what it depends on";
 
 pub(super) const RULES: &[Rule] = &[
     Rule { sentence: INIT, breach: init },
     Rule { sentence: "it has time to drain", breach: grace },
     Rule { sentence: "it is started again, or is a job that ends", breach: restart },
-    Rule { sentence: "its health is checked without a shell", breach: health },
-    Rule { sentence: "it waits for a state of what it depends on", breach: dependencies },
+    Rule { sentence: HEALTH, breach: health },
+    Rule { sentence: DEPENDENCIES, breach: dependencies },
     Rule { sentence: "its profile is one that the documents name", breach: profile },
 ];
 
@@ -28,7 +30,10 @@ fn init(_: &Compose, service: &Service<'_>) -> Option<String> {
 fn grace(compose: &Compose, service: &Service<'_>) -> Option<String> {
     let written = service.get("stop_grace_period").as_str().unwrap_or_default();
     let seconds = written.strip_suffix('s').and_then(|seconds| seconds.parse::<u64>().ok());
-    let enough = compose.is_job(service.name) || seconds.is_some_and(|seconds| seconds >= DRAIN_S);
+    // What has an admin listener drains; the rest is to say how long it takes.
+    let drains = service.environment().iter().any(|(name, _)| name == "BYWAY_ADMIN_LISTEN");
+    let least = if drains { DRAIN_S } else { 1 };
+    let enough = compose.is_job(service.name) || seconds.is_some_and(|seconds| seconds >= least);
     (!enough).then(|| format!("stop_grace_period is '{written}'"))
 }
 

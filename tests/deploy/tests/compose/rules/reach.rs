@@ -75,8 +75,9 @@ fn networks(compose: &Compose, service: &Service<'_>) -> Option<String> {
         return Some(format!("the network {name} has fixed addresses or a fixed name"));
     }
     let used = service.get("networks");
-    if service.get("network_mode") == "none" {
-        return (!used.is_null()).then(|| "it has networks and network_mode".to_owned());
+    if let Some(mode) = service.get("network_mode").as_str() {
+        let shared = mode.strip_prefix("service:").is_some_and(|name| is_service(compose, name));
+        return (!used.is_null() || (mode != "none" && !shared)).then(|| format!("its network is {mode}"));
     }
     let used = byway_deploy::yaml::texts(used);
     let undeclared = used.iter().find(|name| !declared.iter().any(|(known, _)| known == *name));
@@ -84,6 +85,10 @@ fn networks(compose: &Compose, service: &Service<'_>) -> Option<String> {
         Some(name) => Some(format!("the network {name} is not declared")),
         None => used.is_empty().then(|| "it is in the network of everything else".to_owned()),
     }
+}
+
+fn is_service(compose: &Compose, name: &str) -> bool {
+    compose.services().iter().any(|service| service.name == name)
 }
 
 /// Variables that are read where the whole file is, since they may stand anywhere.
