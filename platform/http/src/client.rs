@@ -1,8 +1,9 @@
-//! Calls endpoints and reads change streams.
+//! Calls endpoints, reads change streams and replies in lines.
 
 mod by_key;
 mod events;
 mod http_client;
+mod lines;
 mod reply;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -16,12 +17,13 @@ use byway_base::{
 use byway_clock::unix_now;
 use futures_util::stream::BoxStream;
 use http::{
-    HeaderValue,
+    HeaderMap, HeaderValue, StatusCode,
     header::{ACCEPT, CONTENT_TYPE},
 };
 use reqwest::{Request, Response, Url};
 
 pub use by_key::{ByteStream, Dial};
+pub use lines::Parts;
 
 use crate::{
     address::ServiceAddress,
@@ -170,10 +172,27 @@ impl Client {
         query: E::Query,
         last_event_id: Option<u64>,
     ) -> Result<Events<E::Reply>, Problem> {
+        let (response, _) = self.open::<E>(&path, &query, "text/event-stream", last_event_id).await?;
+        let chunks =
+            futures_util::stream::try_unfold((self.clone(), response), async |(client, mut response)| {
+                let chunk = client.in_time(STREAM_SILENCE, client.chunk(&mut response)).await?;
+                Ok(chunk.map(|chunk| (chunk, (client, response))))
+            });
+        Ok(events::read(chunks, HTTP_EVENT_MAX))
+    }
+
+    /// Calls an endpoint up to the head of its reply, which must be a success.
+    async fn open<E: Endpoint<Request = ()>>(
+        &self,
+        path: &E::Path,
+        query: &E::Query,
+        accept: &'static str,
+        last_event_id: Option<u64>,
+    ) -> Result<(Response, Option<ReplyContext>), Problem> {
         let attempt = async || {
-            let mut prepared = self.prepare::<E>(&path, &query, &())?;
+            let mut prepared = self.prepare::<E>(path, query, &())?;
             let headers = prepared.request.headers_mut();
-            headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
             if let Some(id) = last_event_id {
                 headers.insert("last-event-id", HeaderValue::from(id));
             }
@@ -183,21 +202,15 @@ impl Client {
                     let body = self.finish(response, reply).await?;
                     return Err(reply::not_of_form(format_args!("{} bytes that are no stream", body.len())));
                 }
-                self.check(reply.as_ref(), &response, None)?;
-                Ok(response)
+                self.check(reply.as_ref(), response.status(), response.headers(), None)?;
+                Ok((response, reply))
             };
             self.in_time(self.timeout, work).await
         };
-        let response = match attempt().await {
-            Err(problem) if problem.code == Code::Replayed => attempt().await?,
-            outcome => outcome?,
-        };
-        let chunks =
-            futures_util::stream::try_unfold((self.clone(), response), async |(client, mut response)| {
-                let chunk = client.in_time(STREAM_SILENCE, client.chunk(&mut response)).await?;
-                Ok(chunk.map(|chunk| (chunk, (client, response))))
-            });
-        Ok(events::read(chunks, HTTP_EVENT_MAX))
+        match attempt().await {
+            Err(problem) if problem.code == Code::Replayed => attempt().await,
+            outcome => outcome,
+        }
     }
 
     fn prepare<E: Endpoint>(
@@ -264,7 +277,8 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        self.check(reply.as_ref(), &response, Some(&body))?;
+        let digest = content_digest(&body);
+        self.check(reply.as_ref(), response.status(), response.headers(), Some(&digest))?;
         if response.status().is_success() {
             return Ok(body.into());
         }
@@ -278,11 +292,12 @@ impl Client {
     fn check(
         &self,
         asked: Option<&ReplyContext>,
-        got: &Response,
-        body: Option<&[u8]>,
+        status: StatusCode,
+        headers: &HeaderMap,
+        digest: Option<&HeaderValue>,
     ) -> Result<(), Problem> {
         let (Some(service), Some(asked)) = (&self.service, asked) else { return Ok(()) };
-        verify_reply(service, asked, got.status(), got.headers(), body).map_err(|error| {
+        verify_reply(service, asked, status, headers, digest).map_err(|error| {
             let what = format!("cannot trust the reply of {}", self.base);
             let hint = format!("check that the service at this address has the key {service}");
             Problem::new(Code::BadSignature, what, error).with_hint(hint)

@@ -5,6 +5,7 @@ mod call;
 mod connections;
 mod events;
 mod guard;
+mod lines;
 mod list;
 mod patient;
 mod serving;
@@ -25,7 +26,7 @@ use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 pub use answer::problem_response;
-pub use call::{Call, EventStream, Handle, Watch};
+pub use call::{Call, EventStream, Feed, Handle, LineStream, Watch};
 pub use list::HandleAll;
 pub use serving::Serving;
 

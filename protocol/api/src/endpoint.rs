@@ -4,6 +4,8 @@ use byway_base::{Code, PublicKey};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::Line;
+
 /// One HTTP endpoint, described by a type without a value. Declared with [`service!`](macro@crate::service).
 ///
 /// `()` stands for an absent path parameter list, query, body or reply.
@@ -16,8 +18,8 @@ pub trait Endpoint: Send + Sync + Sized + 'static {
     const PATH: &'static str;
     /// What it does, in sentences.
     const SUMMARY: &'static str;
-    /// Whether the reply is a stream of server-sent events, each carrying one `Reply`.
-    const STREAM: bool;
+    /// In which form the reply comes.
+    const FORM: Form;
     /// Error codes that it answers with beside those that any endpoint may.
     const CODES: &'static [Code];
     /// Whether each call is written into the service's audit log: a signed write that matters to an administrator.
@@ -30,7 +32,7 @@ pub trait Endpoint: Send + Sync + Sized + 'static {
     type Query: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static;
     /// The JSON body of the request.
     type Request: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static;
-    /// The JSON body of the reply, or of each event.
+    /// The JSON body of the reply, of each event, or of each part.
     type Reply: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static;
 }
 
@@ -58,6 +60,17 @@ impl Method {
             Self::Delete => "DELETE",
         }
     }
+}
+
+/// The forms of a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// One JSON value, or nothing.
+    Whole,
+    /// Server-sent events without an end, each carrying one [`Endpoint::Reply`].
+    Events,
+    /// JSON lines, see [`Line`]: parts of something that is too large for one value.
+    Lines,
 }
 
 /// Who may call an endpoint, as a value.
@@ -126,8 +139,8 @@ pub struct Description {
     pub path: &'static str,
     /// [`Endpoint::SUMMARY`].
     pub summary: &'static str,
-    /// [`Endpoint::STREAM`].
-    pub stream: bool,
+    /// [`Endpoint::FORM`].
+    pub form: Form,
     /// [`Endpoint::CODES`].
     pub codes: &'static [Code],
     /// [`Endpoint::AUDITED`].
@@ -138,6 +151,7 @@ pub struct Description {
     pub(crate) query_schema: fn(&mut SchemaGenerator) -> Schema,
     pub(crate) request_schema: fn(&mut SchemaGenerator) -> Schema,
     pub(crate) reply_schema: fn(&mut SchemaGenerator) -> Schema,
+    pub(crate) line_schema: fn(&mut SchemaGenerator) -> Schema,
 }
 
 /// Describes an endpoint type.
@@ -148,7 +162,7 @@ pub const fn describe<E: Endpoint>() -> Description {
         method: E::METHOD,
         path: E::PATH,
         summary: E::SUMMARY,
-        stream: E::STREAM,
+        form: E::FORM,
         codes: E::CODES,
         audited: E::AUDITED,
         auth: E::Auth::AUTH,
@@ -157,5 +171,6 @@ pub const fn describe<E: Endpoint>() -> Description {
         query_schema: E::Query::json_schema,
         request_schema: SchemaGenerator::subschema_for::<E::Request>,
         reply_schema: SchemaGenerator::subschema_for::<E::Reply>,
+        line_schema: SchemaGenerator::subschema_for::<Line<E::Reply>>,
     }
 }

@@ -8,6 +8,7 @@ pub mod admin;
 mod bounded;
 mod endpoint;
 mod event;
+mod line;
 pub mod local;
 pub mod messaging_discovery;
 pub mod messaging_server;
@@ -20,12 +21,13 @@ pub mod setup_node;
 pub mod transport_discovery;
 
 pub use bounded::{Bounded, TooMany};
-pub use endpoint::{Auth, AuthClass, Description, Endpoint, Method, Open, Signed, describe};
+pub use endpoint::{Auth, AuthClass, Description, Endpoint, Form, Method, Open, Signed, describe};
 pub use event::Event;
+pub use line::{JSON_LINES, Line, Seal};
 pub use openapi::openapi;
 pub use page::{Page, page_limit};
 pub use problem::{PROBLEM_JSON, ProblemDetails};
-pub use service::{Once, Service, Watched};
+pub use service::{Fed, Once, Service, Watched};
 
 /// What [`service!`] needs wherever it is used.
 #[doc(hidden)]

@@ -6,7 +6,7 @@ use byway_base::Code;
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use crate::{Auth, Description, PROBLEM_JSON, ProblemDetails, Service};
+use crate::{Auth, Description, Form, JSON_LINES, PROBLEM_JSON, ProblemDetails, Service};
 
 /// What any endpoint may answer with.
 const CODES_OF_ALL: &[Code] =
@@ -80,16 +80,24 @@ fn operation(endpoint: &Description, schemas: &mut SchemaGenerator) -> Value {
 fn responses(endpoint: &Description, schemas: &mut SchemaGenerator) -> Value {
     let reply = (endpoint.reply_schema)(schemas).to_value();
     let mut responses = Map::new();
-    if is_absent(&reply) {
+    let (description, kind, schema) = match endpoint.form {
+        Form::Whole => ("done", "application/json", reply),
+        Form::Events => (
+            "server-sent events; `data` of each `item` event is of this schema, `reset` ends the stream",
+            "text/event-stream",
+            reply,
+        ),
+        Form::Lines => (
+            "lines of this schema; the last one is `end`, or `problem` if the rest cannot be given",
+            JSON_LINES,
+            (endpoint.line_schema)(schemas).to_value(),
+        ),
+    };
+    if is_absent(&schema) {
         responses.insert("204".into(), json!({ "description": "done" }));
-    } else if endpoint.stream {
-        let description =
-            "server-sent events; `data` of each `item` event is of this schema, `reset` ends the stream";
-        let content = json!({ "text/event-stream": { "schema": reply } });
-        responses.insert("200".into(), json!({ "description": description, "content": content }));
     } else {
-        let content = json!({ "application/json": { "schema": reply } });
-        responses.insert("200".into(), json!({ "description": "done", "content": content }));
+        let content = json!({ kind: { "schema": schema } });
+        responses.insert("200".into(), json!({ "description": description, "content": content }));
     }
     let signed = if endpoint.auth == Auth::Signed { CODES_OF_SIGNED } else { &[] };
     let mut by_status = BTreeMap::<u16, Vec<Code>>::new();
@@ -174,6 +182,18 @@ mod tests {
                     assert_eq!(named, braces, "{path}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_reply_in_lines_tells_what_a_line_is() {
+        let document = openapi::<TransportDiscovery>();
+        let reply = &document["paths"]["/v1/snapshot"]["get"]["responses"]["200"];
+        let line = reply["content"][JSON_LINES]["schema"]["$ref"].as_str().unwrap();
+        let line = document.pointer(line.strip_prefix('#').unwrap()).unwrap();
+        for name in ["part", "end", "problem"] {
+            let kinds = line["oneOf"].as_array().unwrap();
+            assert!(kinds.iter().any(|kind| kind["properties"][name].is_object()), "{name}");
         }
     }
 

@@ -12,7 +12,7 @@ pub trait Service: Send + Sync + 'static {
     const SUMMARY: &'static str;
     /// Every endpoint as a value, in the order of the list.
     const ENDPOINTS: &'static [Description];
-    /// Every endpoint as a type: `(Once<A>, (Watched<B>, … ()))`. What a server must handle follows from it.
+    /// Every endpoint as a type: `(Once<A>, (Watched<B>, (Fed<C>, … ())))`. What a server must handle follows from it.
     type Endpoints;
 }
 
@@ -23,6 +23,10 @@ pub struct Once<E>(PhantomData<E>);
 /// An endpoint that is answered by a stream of events.
 #[derive(Debug)]
 pub struct Watched<E>(PhantomData<E>);
+
+/// An endpoint that is answered in lines.
+#[derive(Debug)]
+pub struct Fed<E>(PhantomData<E>);
 
 /// Declares a service and the types of its endpoints; one item per endpoint.
 ///
@@ -37,6 +41,8 @@ pub struct Watched<E>(PhantomData<E>);
 ///         GetNote: GET "/v1/notes/{id}", open, path NotePath, reply Note, codes [NotFound];
 ///         /// Every note as it is written.
 ///         WatchNotes: GET "/v1/events", open, query Since, stream Note, codes [];
+///         /// All notes there are.
+///         GetNotes: GET "/v1/notes", open, lines Note, codes [];
 ///     }
 /// }
 /// # use serde::{Serialize, Deserialize};
@@ -47,8 +53,8 @@ pub struct Watched<E>(PhantomData<E>);
 /// ```
 ///
 /// `path`, `query`, `body` and `reply` may be left out, in this order; then they are `()`. `stream T` takes the place
-/// of `reply T`. `codes` names variants of [`byway_base::Code`]. `, audited` after them has each call written into the
-/// service's audit log.
+/// of `reply T` where the reply is a stream of events, `lines T` where it comes in lines. `codes` names variants of
+/// [`byway_base::Code`]. `, audited` after them has each call written into the service's audit log.
 #[macro_export]
 macro_rules! service {
     (
@@ -58,7 +64,8 @@ macro_rules! service {
                 $(#[doc = $summary:literal])+
                 $endpoint:ident : $method:ident $path:literal, $auth:ident
                     $(, path $path_type:ty)? $(, query $query:ty)? $(, body $body:ty)?
-                    $(, reply $reply:ty)? $(, stream $stream:ty)?, codes [$($code:ident),*] $(, $audited:ident)?;
+                    $(, reply $reply:ty)? $(, stream $stream:ty)? $(, lines $lines:ty)?,
+                    codes [$($code:ident),*] $(, $audited:ident)?;
             )+
         }
     ) => {
@@ -70,7 +77,7 @@ macro_rules! service {
             const NAME: &'static str = $name;
             const SUMMARY: &'static str = concat!($($doc),+);
             const ENDPOINTS: &'static [$crate::Description] = &[$( $crate::describe::<$endpoint>() ),+];
-            type Endpoints = $crate::service!(@list $([$endpoint $(, $stream)?])+);
+            type Endpoints = $crate::service!(@list $([$endpoint $(, stream $stream)? $(, lines $lines)?])+);
         }
 
         $(
@@ -83,14 +90,14 @@ macro_rules! service {
                 const METHOD: $crate::Method = $crate::service!(@method $method);
                 const PATH: &'static str = $path;
                 const SUMMARY: &'static str = concat!($($summary),+);
-                const STREAM: bool = $crate::service!(@stream $($stream)?);
+                const FORM: $crate::Form = $crate::service!(@form $(stream $stream)? $(lines $lines)?);
                 const CODES: &'static [$crate::private::Code] = &[$($crate::private::Code::$code),*];
                 const AUDITED: bool = $crate::service!(@audited $($audited)?);
                 type Auth = $crate::service!(@auth $auth);
                 type Path = $crate::service!(@or $($path_type)?);
                 type Query = $crate::service!(@or $($query)?);
                 type Request = $crate::service!(@or $($body)?);
-                type Reply = $crate::service!(@or $($reply)? $($stream)?);
+                type Reply = $crate::service!(@or $($reply)? $($stream)? $($lines)?);
             }
         )+
     };
@@ -102,13 +109,17 @@ macro_rules! service {
     (@audited audited) => { true };
     (@auth open) => { $crate::Open };
     (@auth signed) => { $crate::Signed };
-    (@stream) => { false };
-    (@stream $type:ty) => { true };
+    (@form) => { $crate::Form::Whole };
+    (@form stream $type:ty) => { $crate::Form::Events };
+    (@form lines $type:ty) => { $crate::Form::Lines };
     (@or) => { () };
     (@or $type:ty) => { $type };
     (@list) => { () };
     (@list [$endpoint:ident] $($rest:tt)*) => { ($crate::Once<$endpoint>, $crate::service!(@list $($rest)*)) };
-    (@list [$endpoint:ident, $stream:ty] $($rest:tt)*) => {
+    (@list [$endpoint:ident, stream $stream:ty] $($rest:tt)*) => {
         ($crate::Watched<$endpoint>, $crate::service!(@list $($rest)*))
+    };
+    (@list [$endpoint:ident, lines $lines:ty] $($rest:tt)*) => {
+        ($crate::Fed<$endpoint>, $crate::service!(@list $($rest)*))
     };
 }

@@ -11,6 +11,7 @@ mod key;
 pub mod limits;
 pub mod policy;
 mod problem;
+mod stamp;
 mod time;
 
 pub use address::{AddressError, OverlayAddress, Port};
@@ -20,4 +21,5 @@ pub use id::{RouteId, RoutingId, TransportId, TransportType, TransportTypeError}
 pub use key::{KeyError, PublicKey, SecretKey, Signature};
 pub use policy::{Policy, PolicyError};
 pub use problem::Problem;
+pub use stamp::Stamp;
 pub use time::{Moment, UnixTime};

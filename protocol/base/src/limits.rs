@@ -274,7 +274,7 @@ pub const HTTP_HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HTTP_HEADER_MAX: usize = 16 * 1024;
 /// Fields of an HTTP request's header.
 pub const HTTP_HEADER_FIELDS: usize = 64;
-/// Bytes of one event of a change stream.
+/// Bytes of one event of a change stream, and of one line of a reply in lines.
 pub const HTTP_EVENT_MAX: usize = 1024 * 1024;
 /// Longest validity of a signed request.
 pub const SIGNATURE_TTL: Duration = Duration::from_secs(60);
@@ -296,6 +296,8 @@ pub const HEARTBEAT_TRANSPORTS: usize = TRANSPORTS_PER_NODE;
 pub const PAGE: usize = 100;
 /// Most items on one page.
 pub const PAGE_MAX: usize = 1_000;
+/// Nodes or transports in one part of a snapshot: some 200 KiB, of which either end holds one.
+pub const SNAPSHOT_PART: usize = 256;
 /// Events kept for readers that resume a change stream.
 pub const EVENTS_KEPT: u64 = 1_000_000;
 /// Time for one statement of a registry's database; half of [`HTTP_TIMEOUT`], so that the caller hears the reason.
@@ -303,8 +305,19 @@ pub const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a registry waits at its start for a database that does not answer before it gives up. Longer than a database
 /// takes to start, and to recover from its own crash.
 pub const STORE_PATIENCE: Duration = Duration::from_secs(600);
+/// Time for one statement of a migration, and for another replica's whole migration: copying and indexing tables of many
+/// millions of rows takes minutes.
+pub const STORE_MIGRATION: Duration = Duration::from_secs(3600);
 /// Connections that one service keeps to its registry's database.
 pub const STORE_CONNECTIONS: u32 = 8;
+/// Registrations and heartbeats that wait for a registry's writer; further ones wait at their callers. Also what one
+/// statement takes at most: large enough to amortise a commit, and done in a fraction of [`STORE_TIMEOUT`].
+pub const STORE_BATCH: usize = 1_024;
+/// Rows that one transaction of a registry changes, or looks at in order to, but for one message that alone has more.
+pub const STORE_ROWS: usize = 8_192;
+/// What nodes said of their transports that one registry keeps in memory, to tell a heartbeat without news from others: as
+/// many as come in a lease when 100 000 nodes hold ten transports each. 48 bytes each.
+pub const STORE_CLAIMS: usize = 1_048_576;
 /// How often a registry looks for leases and records whose time is over; how much later than due they may vanish.
 pub const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// A reader of the change log looks again after this without a notification; what a lost notification costs at most.
@@ -438,5 +451,6 @@ const _: () = {
         MESSAGING_LINKS >= 2 * MESSAGING_LINKS_DIALLED && MESSAGING_LINKS_DIALLED > MESSAGING_LINKS_WANTED
     );
     assert!(MESSAGING_LINK_WAITING >= 16 * MESSAGING_PAYLOAD_MAX);
+    assert!(SNAPSHOT_PART * 2_048 <= HTTP_EVENT_MAX);
     assert!(HTTP_CONNECTIONS >= 2 * HTTP_CONNECTIONS_PER_ADDRESS && HTTP_CONNECTIONS > HTTP_STREAMS);
 };

@@ -8,7 +8,7 @@ use axum::{
 };
 use bytes::Bytes;
 use byway_api::{AuthClass, Endpoint, PROBLEM_JSON, ProblemDetails};
-use byway_base::{Code, Problem};
+use byway_base::{Code, Problem, Stamp};
 use byway_clock::unix_now;
 use http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -22,11 +22,14 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 pub(super) async fn accept<E: Endpoint>(request: Request, context: &Context) -> Result<Call<E>, Problem> {
     let (mut parts, body) = request.into_parts();
     let body = read(body, context.limits.body_max).await?;
-    let signer = match E::Auth::AUTH {
-        byway_api::Auth::Signed => Some(context.verifier.verify(&parts, &body, unix_now())?),
+    let (signer, stamp) = match E::Auth::AUTH {
+        byway_api::Auth::Signed => {
+            let (signer, stamp) = context.verifier.verify(&parts, &body, unix_now())?;
+            (Some(signer), stamp)
+        }
         byway_api::Auth::Open => {
             check_digest(&parts.headers, &body)?;
-            None
+            (None, Stamp::default())
         }
     };
     let caller = E::Auth::caller(signer).ok_or(Refusal::Unsigned)?;
@@ -35,7 +38,7 @@ pub(super) async fn accept<E: Endpoint>(request: Request, context: &Context) -> 
     let body = parse_body(&parts.headers, &body)?;
     let last_event_id = parts.headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok()?.parse().ok());
     let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
-    Ok(Call { caller, path, query, body, last_event_id, peer, extensions: parts.extensions })
+    Ok(Call { caller, stamp, path, query, body, last_event_id, peer, extensions: parts.extensions })
 }
 
 async fn read(body: Body, max: usize) -> Result<Bytes, Problem> {

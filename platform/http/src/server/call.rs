@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use byway_api::{AuthClass, Endpoint, Event};
-use byway_base::Problem;
+use byway_base::{Problem, Stamp};
 use futures_util::stream::BoxStream;
 
 /// A request to an endpoint, authenticated and parsed.
@@ -11,6 +11,8 @@ use futures_util::stream::BoxStream;
 pub struct Call<E: Endpoint> {
     /// Who calls: the key that signed the request, or `()` if the endpoint is open.
     pub caller: <E::Auth as AuthClass>::Caller,
+    /// Which of the caller's signed requests it is; zero if the endpoint is open.
+    pub stamp: Stamp,
     /// The path's parameters.
     pub path: E::Path,
     /// The query.
@@ -28,6 +30,9 @@ pub struct Call<E: Endpoint> {
 /// What a change stream gives.
 pub type EventStream<T> = BoxStream<'static, Event<T>>;
 
+/// What a reply in lines gives: its parts, then nothing. A problem ends it.
+pub type LineStream<T> = BoxStream<'static, Result<T, Problem>>;
+
 /// Answers an endpoint.
 ///
 /// The future is dropped when the caller leaves or the time for a request is over; what must be finished belongs in a
@@ -44,4 +49,12 @@ pub trait Watch<E: Endpoint>: Send + Sync + 'static {
     /// Begins a stream. It is polled only as fast as the reader reads, so it must bound by itself what it holds for a
     /// slow one, and end with [`Event::Reset`] when that is exceeded. It is dropped when the reader leaves.
     fn watch(&self, call: Call<E>) -> impl Future<Output = Result<EventStream<E::Reply>, Problem>> + Send;
+}
+
+/// Answers an endpoint whose reply comes in lines.
+#[diagnostic::on_unimplemented(message = "`{Self}` does not feed the endpoint `{E}`")]
+pub trait Feed<E: Endpoint>: Send + Sync + 'static {
+    /// Begins a reply. It is polled only as fast as the reader reads, holds one part at a time, each shorter than
+    /// [`HTTP_EVENT_MAX`](byway_base::limits::HTTP_EVENT_MAX) as JSON, and is dropped when the reader leaves.
+    fn feed(&self, call: Call<E>) -> impl Future<Output = Result<LineStream<E::Reply>, Problem>> + Send;
 }

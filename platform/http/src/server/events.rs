@@ -19,7 +19,7 @@ pub(super) struct Streaming;
 pub(super) fn permit(context: &Context) -> Result<OwnedSemaphorePermit, Problem> {
     context.streams.clone().try_acquire_owned().map_err(|_| {
         let why = format!("{} streams are open already", context.limits.streams);
-        Problem::new(Code::Limit, "cannot open another change stream", why)
+        Problem::new(Code::Limit, "cannot open another stream", why)
     })
 }
 

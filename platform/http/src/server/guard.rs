@@ -16,7 +16,7 @@ use http_body_util::BodyExt;
 use tracing::Instrument;
 
 use super::{Context, answer::problem_response, events::Streaming};
-use crate::signature::{ReplyContext, sign_reply};
+use crate::signature::{ReplyContext, content_digest, sign_reply};
 
 pub(super) async fn guard(State(context): State<Arc<Context>>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
@@ -64,14 +64,14 @@ async fn sign(secret: &SecretKey, asked: &ReplyContext, response: Response) -> R
         match body.collect().await {
             Ok(whole) => {
                 let bytes = whole.to_bytes();
-                (Body::from(bytes.clone()), Some(bytes))
+                (Body::from(bytes.clone()), Some(content_digest(&bytes)))
             }
             Err(error) => {
                 return problem_response(Problem::new(Code::Internal, "cannot write the reply", error));
             }
         }
     };
-    parts.headers.extend(sign_reply(secret, asked, parts.status, digested.as_deref(), unix_now()));
+    parts.headers.extend(sign_reply(secret, asked, parts.status, digested, unix_now()));
     Response::from_parts(parts, body)
 }
 

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use axum::{Router, extract::Request, response::Response, routing::MethodFilter};
-use byway_api::{AuthClass, Endpoint, Method, Once, Watched};
+use byway_api::{AuthClass, Endpoint, Fed, Method, Once, Watched};
 use byway_base::Problem;
 
 use super::{
-    Context, Handle, Watch,
+    Context, Feed, Handle, Watch,
     answer::{accept, problem_response, reply},
-    events,
+    events, lines,
 };
+use crate::signature::ReplyContext;
 
-/// Handles every endpoint of a list; implemented for whatever implements [`Handle`] and [`Watch`] for each.
+/// Handles every endpoint of a list; implemented for whatever implements [`Handle`], [`Watch`] or
+/// [`Feed`] for each.
 pub trait HandleAll<List>: Send + Sync + 'static {
     /// Adds a route for each endpoint of the list.
     #[doc(hidden)]
@@ -62,6 +64,27 @@ where
                 let call = accept::<E>(request, &shared).await?;
                 let permit = events::permit(&shared)?;
                 Ok(events::respond(handler.watch(call).await?, permit, &shared))
+            }
+        });
+        HandleAll::<Rest>::add(self, router, context)
+    }
+}
+
+impl<H, E, Rest> HandleAll<(Fed<E>, Rest)> for H
+where
+    E: Endpoint,
+    H: Feed<E> + HandleAll<Rest>,
+{
+    fn add(self: Arc<Self>, router: Router, context: &Arc<Context>) -> Router {
+        let (handler, shared) = (self.clone(), context.clone());
+        let router = route::<E, _>(router, move |request| {
+            let (handler, shared) = (handler.clone(), shared.clone());
+            async move {
+                let (parts, body) = request.into_parts();
+                let asked = ReplyContext::of(&parts);
+                let call = accept::<E>(Request::from_parts(parts, body), &shared).await?;
+                let permit = events::permit(&shared)?;
+                Ok(lines::respond(handler.feed(call).await?, asked, permit, &shared))
             }
         });
         HandleAll::<Rest>::add(self, router, context)

@@ -6,7 +6,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request::Parts};
 use super::{
     CONTENT_DIGEST, Malformed, Target,
     base::{Component, parse, sign},
-    content_digest,
     digest::only,
 };
 
@@ -58,22 +57,22 @@ impl ReplyContext {
     }
 }
 
-/// The headers that sign a reply. `body` is `None` for the head of a stream, which has no digest.
+/// The headers that sign a reply. `digest` is its body's [`content_digest`](super::content_digest), `None` for the head of a
+/// stream, which has none.
 #[must_use]
 pub fn sign_reply(
     secret: &SecretKey,
     context: &ReplyContext,
     status: StatusCode,
-    body: Option<&[u8]>,
+    digest: Option<HeaderValue>,
     now: UnixTime,
 ) -> Vec<(HeaderName, HeaderValue)> {
-    let digest = body.map(content_digest);
     let components = components(context, status, digest.as_ref());
     let signature = sign(secret, &components, now, None, None);
     digest.map(|digest| (CONTENT_DIGEST, digest)).into_iter().chain(signature).collect()
 }
 
-/// Checks that `service` gave this reply to the request of `context`.
+/// Checks that `service` gave this reply, whose body has this `digest`, to the request of `context`.
 ///
 /// # Errors
 /// [`ReplyError`] naming what is wrong.
@@ -82,17 +81,16 @@ pub fn verify_reply(
     context: &ReplyContext,
     status: StatusCode,
     headers: &HeaderMap,
-    body: Option<&[u8]>,
+    digest: Option<&HeaderValue>,
 ) -> Result<(), ReplyError> {
     let parsed = parse(headers)?.ok_or(ReplyError::Unsigned)?;
     if parsed.key != *service {
         return Err(ReplyError::OtherKey);
     }
-    let digest = body.map(content_digest);
-    if digest.is_some() && only(headers, &CONTENT_DIGEST) != digest.as_ref() {
+    if digest.is_some() && only(headers, &CONTENT_DIGEST) != digest {
         return Err(ReplyError::Digest);
     }
-    let valid = parsed.verify(&components(context, status, digest.as_ref()))?;
+    let valid = parsed.verify(&components(context, status, digest))?;
     if valid { Ok(()) } else { Err(ReplyError::Mismatch) }
 }
 
@@ -115,6 +113,7 @@ fn components(context: &ReplyContext, status: StatusCode, digest: Option<&Header
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signature::content_digest;
 
     fn context(nonce: &'static str) -> ReplyContext {
         ReplyContext {
@@ -132,9 +131,9 @@ mod tests {
     fn a_reply_counts_only_for_its_request_status_body_and_service() {
         let (service, other) = (SecretKey::from_seed([1; 32]), SecretKey::from_seed([2; 32]));
         let (asked, ok) = (context("0123456789abcdef"), StatusCode::OK);
-        let signed = headers(sign_reply(&service, &asked, ok, Some(b"answer"), UnixTime(5)));
-        let verify = |key: &SecretKey, context: &ReplyContext, status, body| {
-            verify_reply(&key.public(), context, status, &signed, Some(body))
+        let signed = headers(sign_reply(&service, &asked, ok, Some(content_digest(b"answer")), UnixTime(5)));
+        let verify = |key: &SecretKey, context: &ReplyContext, status, body: &[u8]| {
+            verify_reply(&key.public(), context, status, &signed, Some(&content_digest(body)))
         };
         assert_eq!(verify(&service, &asked, ok, b"answer"), Ok(()));
         assert_eq!(verify(&other, &asked, ok, b"answer"), Err(ReplyError::OtherKey));
@@ -153,8 +152,9 @@ mod tests {
         let asked = context("0123456789abcdef");
         let mut signed = headers(sign_reply(&service, &asked, StatusCode::OK, None, UnixTime(5)));
         assert_eq!(verify_reply(&service.public(), &asked, StatusCode::OK, &signed, None), Ok(()));
-        signed.insert(CONTENT_DIGEST, content_digest(b"made up"));
-        let verdict = verify_reply(&service.public(), &asked, StatusCode::OK, &signed, Some(b"made up"));
+        let made_up = content_digest(b"made up");
+        signed.insert(CONTENT_DIGEST, made_up.clone());
+        let verdict = verify_reply(&service.public(), &asked, StatusCode::OK, &signed, Some(&made_up));
         assert!(matches!(verdict, Err(ReplyError::Malformed(_))), "{verdict:?}");
     }
 
@@ -162,7 +162,8 @@ mod tests {
     fn an_unsigned_reply_is_told_apart() {
         let asked = context("0123456789abcdef");
         let service = SecretKey::from_seed([1; 32]).public();
-        let verdict = verify_reply(&service, &asked, StatusCode::OK, &HeaderMap::new(), Some(b""));
+        let verdict =
+            verify_reply(&service, &asked, StatusCode::OK, &HeaderMap::new(), Some(&content_digest(b"")));
         assert_eq!(verdict, Err(ReplyError::Unsigned));
     }
 }

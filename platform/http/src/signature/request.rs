@@ -1,7 +1,7 @@
 //! Signing requests, and accepting signed ones.
 
 use byway_base::{
-    Code, Problem, PublicKey, SecretKey, UnixTime,
+    Code, Problem, PublicKey, SecretKey, Stamp, UnixTime,
     limits::{CLOCK_SKEW, NONCES, NONCES_PER_KEY, SIGNATURE_TTL},
 };
 use data_encoding::HEXLOWER;
@@ -108,11 +108,11 @@ impl RequestVerifier {
         Self { authorities, nonces: Mutex::new(Nonces::new(NONCES_PER_KEY, NONCES, started)) }
     }
 
-    /// Accepts a request at the time `now` and tells whose it is.
+    /// Accepts a request at the time `now` and tells whose it is, and which of the signer's.
     ///
     /// # Errors
     /// [`Refusal`]; then the request had no effect on what is accepted later.
-    pub fn verify(&self, request: &Parts, body: &[u8], now: UnixTime) -> Result<PublicKey, Refusal> {
+    pub fn verify(&self, request: &Parts, body: &[u8], now: UnixTime) -> Result<(PublicKey, Stamp), Refusal> {
         let parsed = parse(&request.headers)?.ok_or(Refusal::Unsigned)?;
         let (created, nonce) = check_params(&parsed.params, now)?;
         let target = Target::of(request).ok_or(Malformed("the request names no host, or several"))?;
@@ -126,8 +126,8 @@ impl RequestVerifier {
         if !parsed.verify(&components(&target, &digest))? {
             return Err(Refusal::Mismatch);
         }
-        self.nonces.lock().accept(parsed.key, nonce, created, now)?;
-        Ok(parsed.key)
+        let mark = self.nonces.lock().accept(parsed.key, nonce, created, now)?;
+        Ok((parsed.key, Stamp { created, mark }))
     }
 }
 

@@ -9,5 +9,6 @@ mod events;
 mod identity;
 mod input;
 mod limits;
+mod lines;
 mod replies;
 mod support;

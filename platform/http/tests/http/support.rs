@@ -7,7 +7,7 @@ use byway_base::{Code, Problem, PublicKey, SecretKey};
 use byway_http::{
     Audit,
     client::Client,
-    server::{Call, EventStream, Handle, Limits, Server, Watch},
+    server::{Call, EventStream, Feed, Handle, Limits, LineStream, Server, Watch},
 };
 use futures_util::StreamExt;
 use schemars::JsonSchema;
@@ -34,6 +34,8 @@ service! {
         EchoNote: POST "/v1/notes:echo", open, body Note, reply Note, codes [];
         /// Numbers from `since` on.
         WatchNumbers: GET "/v1/events", open, query Since, stream u64, codes [];
+        /// Numbers after `since`, up to the newest; after a missing one there are no more.
+        ListNumbers: GET "/v1/numbers", open, query Since, lines u64, codes [];
     }
 }
 
@@ -72,6 +74,9 @@ pub(crate) struct Since {
 
 /// Numbers before this one are too old for the stream.
 pub(crate) const OLDEST: u64 = 10;
+
+/// A number that cannot be listed.
+pub(crate) const MISSING: u64 = 13;
 
 pub(crate) struct Api {
     pub(crate) entered: Notify,
@@ -136,6 +141,20 @@ impl Watch<WatchNumbers> for Api {
             Some((Event::Item { sequence: last + 1, item: last + 1 }, (last + 1, newest)))
         });
         Ok(numbers.boxed())
+    }
+}
+
+impl Feed<ListNumbers> for Api {
+    async fn feed(&self, call: Call<ListNumbers>) -> Result<LineStream<u64>, Problem> {
+        let (since, newest) = (call.query.since.unwrap_or_default(), *self.newest.borrow());
+        if since > newest {
+            return Err(Problem::new(Code::NotFound, "cannot list numbers", "there are none yet"));
+        }
+        let numbers = (since + 1..=newest).map(|number| match number {
+            MISSING => Err(Problem::new(Code::NotReady, "cannot go on", "a number is missing")),
+            number => Ok(number),
+        });
+        Ok(futures_util::stream::iter(numbers).boxed())
     }
 }
 
