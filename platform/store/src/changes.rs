@@ -4,21 +4,22 @@
 //! A reader that applies entries in order therefore ends where the registry is, however far behind it began, and
 //! applying an entry twice does no harm.
 //!
-//! Numbers are handed out by locking one row until the commit. So an entry can be read only when all with smaller
-//! numbers can, and a reader that is at N has seen everything up to N.
+//! Who changes transports first locks one row, the counter, until the commit: of all replicas one at a time. So an entry
+//! can be read only when all with smaller numbers can, a reader that is at N has seen everything up to N, and what a
+//! transaction has read of transports stays true until it commits.
 
 use byway_api::transport_discovery::{Change, ChangeKind, NodeView};
-use byway_base::{PublicKey, TransportId, UnixTime, limits::EVENTS_KEPT};
+use byway_base::{
+    PublicKey, TransportId, UnixTime,
+    limits::{EVENTS_KEPT, STORE_BATCH},
+};
 
 use crate::{
     Store, StoreError,
-    db::{Query, Row, Tx, query, query_of, rows, wrong},
+    db::{Query, Row, Table, Tx, Value, query, wrong},
     notify::notify_replicas,
     transports::held::{Held, select_transports},
 };
-
-/// Rows that one statement appends; keeps its arguments well below what either database takes.
-const APPEND_CHUNK: usize = 1_000;
 
 /// What follows a number in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +72,15 @@ impl Kind {
     }
 }
 
-/// Takes `count` numbers, answers the first. From here to the commit no other writer can take any.
+/// Waits until no other transaction changes transports; until the commit none will. SQLite has one writer anyway.
+pub(crate) async fn lock(tx: &mut Tx) -> Result<(), StoreError> {
+    if tx.is_pg() {
+        tx.fetch(query("SELECT value FROM counters WHERE name = 'changes' FOR UPDATE")).await?;
+    }
+    Ok(())
+}
+
+/// Takes `count` numbers, answers the first. The transaction has the [lock].
 pub(crate) async fn take(tx: &mut Tx, count: usize) -> Result<u64, StoreError> {
     let count = count as u64;
     let take = "UPDATE counters SET value = value + $1 WHERE name = 'changes' RETURNING value";
@@ -82,23 +91,22 @@ pub(crate) async fn take(tx: &mut Tx, count: usize) -> Result<u64, StoreError> {
 /// Appends entries under numbers that were [taken](take), from `first` on.
 pub(crate) async fn append(
     tx: &mut Tx,
-    mut first: u64,
+    first: u64,
     entries: &[Entry],
     now: UnixTime,
 ) -> Result<(), StoreError> {
-    for chunk in entries.chunks(APPEND_CHUNK) {
-        let places = rows(1, 4, chunk.len());
-        let insert = format!("INSERT INTO changes (sequence, happened, kind, subject) VALUES {places}");
-        let mut insert = query_of(insert);
-        for Entry { kind, subject } in chunk {
-            insert = insert.bind(first).bind(now).bind(*kind as i64);
-            insert = match subject {
-                Subject::Transport(id) => insert.bind(id),
-                Subject::Node(node) => insert.bind(node),
-            };
-            first += 1;
-        }
-        tx.execute(insert).await?;
+    let mut table = Table::new(&["sequence", "kind", "subject"]);
+    for (sequence, Entry { kind, subject }) in (first..).zip(entries) {
+        let subject = match subject {
+            Subject::Transport(id) => Value::from(id),
+            Subject::Node(node) => Value::from(node),
+        };
+        table.row([sequence.into(), Value::Int(*kind as i64), subject]);
+    }
+    let append = "INSERT INTO changes (sequence, happened, kind, subject) \
+        SELECT v.sequence, CAST($1 AS BIGINT), v.kind, v.subject FROM v";
+    for chunk in table.chunks(STORE_BATCH) {
+        tx.execute(query(append).bind(now).with(chunk)).await?;
     }
     notify_replicas(tx).await
 }
@@ -189,6 +197,8 @@ fn no_counter() -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use byway_base::Stamp;
+
     use super::*;
 
     #[tokio::test]
@@ -196,7 +206,8 @@ mod tests {
         let store = Store::open("sqlite::memory:").await.unwrap();
         let node = byway_base::SecretKey::from_seed([1; 32]).public();
         for beat in 0..5 {
-            store.transports().heartbeat(&node, beat % 2 == 0, &[], UnixTime(beat)).await.unwrap();
+            let (now, stamp) = (UnixTime(beat), Stamp { created: UnixTime(beat), mark: 0 });
+            store.transports().heartbeat(&node, beat % 2 == 0, &[], stamp, now).await.unwrap();
         }
         let mut tx = store.begin().await.unwrap();
         tx.execute(query("UPDATE counters SET value = $1").bind(EVENTS_KEPT + 2)).await.unwrap();

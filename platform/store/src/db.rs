@@ -1,11 +1,13 @@
 //! The two databases behind one face: the same SQL text, with `$1` to `$n`, runs on both.
 //!
 //! The SQL stays within what both understand: `BIGINT`, `TEXT`, `BYTEA`, `BOOLEAN`; upserts with `RETURNING`;
-//! common table expressions of `VALUES`; no database-made ids, no clock of the database.
+//! rows as a common table expression ([`Table`]); no database-made ids, no clock of the database.
 
 mod options;
 mod query;
 mod row;
+mod statement;
+mod table;
 mod tx;
 
 use std::future::Future;
@@ -14,8 +16,11 @@ use byway_base::limits::STORE_TIMEOUT;
 use sqlx::{PgPool, SqlitePool};
 
 pub(crate) use options::Target;
-pub(crate) use query::{Query, Value, query, query_of, rows};
+pub(crate) use query::{Query, Value, query};
 pub(crate) use row::{Row, wrong};
+#[cfg(test)]
+pub(crate) use statement::Statement;
+pub(crate) use table::Table;
 pub(crate) use tx::Tx;
 
 use crate::StoreError;

@@ -15,6 +15,9 @@ pub enum StoreError {
         /// What the newer thing is dated or numbered; whatever replaces it must exceed this.
         newer: u64,
     },
+    /// The same message was taken before, or one that its sender signed later.
+    #[error("it was taken before, or a later one was")]
+    Replayed,
     /// The store holds no such thing.
     #[error("the store holds no such thing")]
     NotFound,
@@ -60,6 +63,7 @@ impl From<StoreError> for Problem {
         let code = match &error {
             StoreError::Unavailable(_) => Code::NotReady,
             StoreError::Conflict { .. } => Code::Conflict,
+            StoreError::Replayed => Code::Replayed,
             StoreError::NotFound => Code::NotFound,
             StoreError::Full { .. } => Code::Limit,
             StoreError::Corrupt(_) => Code::Internal,

@@ -15,6 +15,8 @@ mod db;
 mod error;
 mod migrate;
 mod notify;
+#[cfg(test)]
+mod plans;
 pub mod records;
 mod store;
 pub mod transports;

@@ -1,37 +1,51 @@
-//! Versioned, embedded migrations. An SQLite file is copied before it is migrated.
+//! Versioned, embedded migrations. What a database holds is copied before it is migrated.
 
-use std::path::{Path, PathBuf};
+mod backup;
 
+use std::path::Path;
+
+use byway_base::limits::STORE_MIGRATION;
 use sqlx::{
-    AssertSqlSafe, SqlSafeStr,
+    AssertSqlSafe, PgPool, SqlSafeStr,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
+    postgres::PgPoolOptions,
 };
 
-use crate::{
-    OpenError,
-    db::{Db, query},
-};
+use crate::{OpenError, db::Db};
+
+/// One of the schema's versions: its number, its name, and what leads to it from the one before.
+type Step = (i64, &'static str, &'static str);
+
+/// All replicas take this lock, so that one of them copies and migrates while the others wait.
+const LOCK: i64 = 0x62_79_77_61_79;
 
 /// Every migration in order. Rows are added, never changed: databases out there have run them.
-pub(crate) const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "registries", include_str!("../migrations/0001_registries.sql"))];
+pub(crate) const MIGRATIONS: &[Step] = &[
+    (1, "registries", include_str!("../migrations/0001_registries.sql")),
+    (2, "scale", include_str!("../migrations/0002_scale.sql")),
+];
 
 /// Brings the database to the present schema. `file` is the SQLite file, if it is one.
-pub(crate) async fn migrate(
-    db: &Db,
-    file: Option<&Path>,
-    migrations: &[(i64, &'static str, &'static str)],
-) -> Result<(), OpenError> {
-    if let Some(file) = file {
-        back_up(db, file, migrations).await?;
-    }
-    let migrations = migrations.iter().map(|&(version, name, sql)| {
+pub(crate) async fn migrate(db: &Db, file: Option<&Path>, migrations: &[Step]) -> Result<(), OpenError> {
+    let steps = migrations.iter().map(|&(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, AssertSqlSafe(sql).into_sql_str(), false)
     });
-    let migrator = Migrator::with_migrations(migrations.collect());
+    let migrator = Migrator::with_migrations(steps.collect());
+    let newest = migrations.iter().map(|(version, ..)| *version).max().unwrap_or_default();
     let result = match db {
-        Db::Pg(pool) => migrator.run(pool).await,
-        Db::Lite { writer, .. } => migrator.run(writer).await,
+        Db::Pg(pool) => {
+            let alone = lock(pool).await.map_err(|error| OpenError::Unavailable(error.to_string()))?;
+            backup::copy_tables(&alone, newest).await?;
+            let result = migrator.run(&alone).await;
+            alone.close().await;
+            result
+        }
+        Db::Lite { writer, .. } => {
+            if let Some(file) = file {
+                backup::copy_file(db, file, newest).await?;
+            }
+            migrator.run(writer).await
+        }
     };
     result.map_err(|error| match error {
         MigrateError::Execute(error) => OpenError::Unavailable(error.to_string()),
@@ -39,50 +53,29 @@ pub(crate) async fn migrate(
     })
 }
 
-/// Copies the database if it holds something that a migration is about to change.
-async fn back_up(db: &Db, file: &Path, migrations: &[(i64, &str, &str)]) -> Result<(), OpenError> {
-    let failed = |error: &dyn std::fmt::Display| OpenError::Backup(error.to_string());
-    let Some(applied) = applied(db).await? else { return Ok(()) };
-    if migrations.iter().all(|&(version, ..)| version <= applied) {
-        return Ok(());
-    }
-    let copy = backup_path(file, applied);
-    // A copy that a former attempt left behind holds the same data: migrations are transactions.
-    match std::fs::remove_file(&copy) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(&error)),
-        _ => {}
-    }
-    let path = copy.to_str().ok_or_else(|| failed(&"the path is not UTF-8"))?;
-    db.fetch(query("VACUUM INTO $1").bind(path)).await.map_err(|error| failed(&error))?;
-    tracing::info!(copy = %copy.display(), "backed up the registry before its migration");
-    Ok(())
-}
-
-/// The version that the database is at, `None` if it is empty.
-async fn applied(db: &Db) -> Result<Option<i64>, OpenError> {
-    let unavailable = |error: crate::StoreError| OpenError::Unavailable(error.to_string());
-    let known = "SELECT COUNT(*) AS n FROM sqlite_master WHERE name = '_sqlx_migrations'";
-    let known = db.fetch(query(known)).await.map_err(unavailable)?;
-    if known.first().map(|row| row.int("n")).transpose().map_err(unavailable)? != Some(1) {
-        return Ok(None);
-    }
-    let newest = "SELECT version FROM _sqlx_migrations ORDER BY version DESC LIMIT 1";
-    let newest = db.fetch(query(newest)).await.map_err(unavailable)?;
-    newest.first().map(|row| row.int("version")).transpose().map_err(unavailable)
-}
-
-fn backup_path(file: &Path, version: i64) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(format!(".schema-{version}.backup"));
-    name.into()
+/// A pool of one connection, which holds the lock until it is closed, and whose statements may take long: millions of rows
+/// are copied and indexed.
+async fn lock(pool: &PgPool) -> Result<PgPool, sqlx::Error> {
+    let ms = STORE_MIGRATION.as_millis().to_string();
+    let settings = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
+    let options = (*pool.connect_options()).clone().options(settings.map(|setting| (setting, &ms)));
+    let alone = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+    let alone = alone.connect_with(options).await?;
+    sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK).execute(&alone).await?;
+    Ok(alone)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::db::Target;
+    use std::path::PathBuf;
 
-    const SECOND: (i64, &str, &str) = (2, "more", "CREATE TABLE more (x BIGINT)");
+    use byway_testkit::postgres_or_skip;
+
+    use super::*;
+    use crate::db::{Target, query};
+
+    const FIRST: &[Step] = &[MIGRATIONS[0]];
+    const LATER: Step = (2, "more", "CREATE TABLE more (x BIGINT)");
 
     async fn open(file: &Path) -> Db {
         Target::File(file.to_owned()).open().await.unwrap()
@@ -92,16 +85,16 @@ mod tests {
     async fn a_file_is_copied_before_a_later_migration_and_only_then() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("registry.db");
-        let copy = backup_path(&file, 1);
+        let copy = PathBuf::from(format!("{}.schema-1.backup", file.display()));
         let db = open(&file).await;
-        migrate(&db, Some(&file), MIGRATIONS).await.unwrap();
-        migrate(&db, Some(&file), MIGRATIONS).await.unwrap();
+        migrate(&db, Some(&file), FIRST).await.unwrap();
+        migrate(&db, Some(&file), FIRST).await.unwrap();
         assert!(!copy.exists(), "nothing was migrated that had held anything");
 
         let mut tx = db.begin().await.unwrap();
         tx.execute(query("UPDATE counters SET value = 7")).await.unwrap();
         tx.commit().await.unwrap();
-        migrate(&db, Some(&file), &[MIGRATIONS[0], SECOND]).await.unwrap();
+        migrate(&db, Some(&file), &[MIGRATIONS[0], LATER]).await.unwrap();
         let old = open(&copy).await;
         let kept = old.fetch(query("SELECT value FROM counters")).await.unwrap();
         assert_eq!(kept[0].int("value"), Ok(7));
@@ -114,18 +107,59 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("registry.db");
         let db = open(&file).await;
-        migrate(&db, Some(&file), MIGRATIONS).await.unwrap();
+        migrate(&db, Some(&file), FIRST).await.unwrap();
         let broken = (2, "broken", "CREATE TABLE half (x BIGINT); CREATE TABLE half (x BIGINT)");
         let error = migrate(&db, Some(&file), &[MIGRATIONS[0], broken]).await.unwrap_err();
         assert!(matches!(error, OpenError::Schema(_)), "{error}");
         assert!(db.fetch(query("SELECT x FROM half")).await.is_err());
-        migrate(&db, Some(&file), &[MIGRATIONS[0], SECOND]).await.unwrap();
+        migrate(&db, Some(&file), &[MIGRATIONS[0], LATER]).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_database_of_a_newer_release_is_refused() {
         let db = Target::Memory.open().await.unwrap();
-        migrate(&db, None, &[MIGRATIONS[0], SECOND]).await.unwrap();
-        assert!(matches!(migrate(&db, None, MIGRATIONS).await, Err(OpenError::Schema(_))));
+        migrate(&db, None, &[MIGRATIONS[0], LATER]).await.unwrap();
+        assert!(matches!(migrate(&db, None, FIRST).await, Err(OpenError::Schema(_))));
+    }
+
+    #[tokio::test]
+    async fn tables_of_a_server_are_copied_before_a_later_migration_whichever_replica_makes_it() {
+        let Some(server) = postgres_or_skip() else { return };
+        let target: Target = server.url(&server.database().unwrap()).parse().unwrap();
+        let (one, other) = (target.open().await.unwrap(), target.open().await.unwrap());
+        migrate(&one, None, FIRST).await.unwrap();
+        let mut tx = one.begin().await.unwrap();
+        tx.execute(query("INSERT INTO nodes (node, renewed, live) VALUES ('\\x01', 7, TRUE)")).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(
+            one.fetch(query("SELECT * FROM byway_backup_1.nodes")).await.is_err(),
+            "nothing was at stake"
+        );
+
+        let both = tokio::join!(migrate(&one, None, MIGRATIONS), migrate(&other, None, MIGRATIONS));
+        assert_eq!(both, (Ok(()), Ok(())));
+        let kept = one.fetch(query("SELECT * FROM byway_backup_1.nodes")).await.unwrap();
+        assert_eq!((kept.len(), kept[0].int("renewed")), (1, Ok(7)));
+        assert!(kept[0].int("changed").is_err(), "as it was");
+        let counted = one.fetch(query("SELECT value FROM counters WHERE name = 'nodes'")).await.unwrap();
+        assert_eq!(counted[0].int("value"), Ok(1), "and the registry has what it had");
+    }
+
+    #[tokio::test]
+    async fn what_a_release_before_wrote_is_counted_and_served() {
+        let db = Target::Memory.open().await.unwrap();
+        migrate(&db, None, FIRST).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        for (id, up) in [(1, true), (2, true), (3, false)] {
+            let insert = "INSERT INTO transports VALUES ($1, $1, $1, 'tcp', 1, $1, $1, $2, 1, 1, \
+                TRUE, 1, 0, 0, 0, $2, 1, 0, 0, 0)";
+            tx.execute(query(insert).bind(vec![id]).bind(up)).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        migrate(&db, None, MIGRATIONS).await.unwrap();
+        let counts = db.fetch(query("SELECT up, n FROM transport_counts ORDER BY up")).await.unwrap();
+        let counts: Vec<_> =
+            counts.iter().map(|row| (row.bool("up").unwrap(), row.int("n").unwrap())).collect();
+        assert_eq!(counts, [(false, 1), (true, 2)]);
     }
 }

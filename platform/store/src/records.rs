@@ -14,7 +14,7 @@ pub use list::{ServerCursor, ServerFilter, ServerPage};
 
 use crate::{
     Store, StoreError,
-    db::{Row, query, query_of, rows, wrong},
+    db::{Row, Table, query, wrong},
 };
 
 /// A handle on the registry.
@@ -94,15 +94,8 @@ impl<'a> Records<'a> {
         if subjects.is_empty() {
             return Ok(Vec::new());
         }
-        let places = rows(2, 1, subjects.len());
-        let mut read = query_of(format!(
-            "WITH v (subject) AS (VALUES {places}) \
-            SELECT * FROM records WHERE expires > $1 AND subject IN (SELECT subject FROM v) ORDER BY subject"
-        ));
-        read = read.bind(now);
-        for subject in subjects {
-            read = read.bind(subject);
-        }
+        let read = "SELECT * FROM records WHERE expires > $1 AND subject IN (SELECT subject FROM v) ORDER BY subject";
+        let read = query(read).bind(now).with(Table::of(&["subject"], subjects));
         self.store.fetch(read).await?.iter().map(record).collect()
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, Weak},
     time::Duration,
 };
 
@@ -14,10 +14,11 @@ use tokio::{
 };
 
 use crate::{
-    Changes, OpenError, Records, StoreError, Transports,
+    Changes, OpenError, Records, StoreError, Transports, changes,
     db::{Db, Query, Row, Target, Tx, query},
     migrate,
     notify::{self, Notifier},
+    transports::writer::{self, Writer},
 };
 
 /// Longest pause between two attempts to open: a service that starts is waited for.
@@ -38,6 +39,17 @@ struct Shared {
     notifier: Notifier,
     /// Follows the other replicas; PostgreSQL only.
     follower: OnceLock<AbortHandle>,
+    /// Takes registrations and heartbeats.
+    writer: OnceLock<Writer>,
+}
+
+/// A store that ends with its last other handle.
+pub(crate) struct WeakStore(Weak<Shared>);
+
+impl WeakStore {
+    pub(crate) fn upgrade(&self) -> Option<Store> {
+        self.0.upgrade().map(|shared| Store { shared })
+    }
 }
 
 /// The rest of opening a store whose database did not answer at first.
@@ -63,7 +75,7 @@ impl Store {
     /// [`OpenError`]; its texts never repeat the URL.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let store = Self::unopened();
-        store.shared.open(&url.parse()?).await?;
+        store.finish_opening(&url.parse()?).await?;
         Ok(store)
     }
 
@@ -74,7 +86,7 @@ impl Store {
     /// [`OpenError`]; not for a server that is away.
     pub async fn open_soon(url: &str) -> Result<(Self, Opening), OpenError> {
         let (store, target) = (Self::unopened(), url.parse()?);
-        let target = match store.shared.open(&target).await {
+        let target = match store.finish_opening(&target).await {
             Ok(()) => None,
             Err(OpenError::Unavailable(why)) if matches!(target, Target::Pg(_)) => {
                 tracing::warn!(why, "the database does not answer; waiting for it");
@@ -86,9 +98,15 @@ impl Store {
     }
 
     fn unopened() -> Self {
-        let (db, follower) = (OnceLock::new(), OnceLock::new());
+        let (db, follower, writer) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
         let trouble = Mutex::new("it is not open yet".to_owned());
-        Self { shared: Arc::new(Shared { db, trouble, notifier: Notifier::new(), follower }) }
+        Self { shared: Arc::new(Shared { db, trouble, notifier: Notifier::new(), follower, writer }) }
+    }
+
+    async fn finish_opening(&self, target: &Target) -> Result<(), OpenError> {
+        self.shared.open(target).await?;
+        let _first = self.shared.writer.set(writer::spawn(WeakStore(Arc::downgrade(&self.shared))));
+        Ok(())
     }
 
     /// The registry of transports.
@@ -115,7 +133,7 @@ impl Store {
     /// [`StoreError::Unavailable`] if it does not.
     pub async fn check(&self) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        tx.execute(query("UPDATE counters SET value = value WHERE name = 'check'")).await?;
+        tx.execute(query("UPDATE counters SET value = value + 1 WHERE name = 'checks'")).await?;
         tx.commit().await
     }
 
@@ -133,8 +151,24 @@ impl Store {
         self.shared.db()?.fetch(query).await
     }
 
+    #[cfg(test)]
+    pub(crate) fn db(&self) -> Result<&Db, StoreError> {
+        self.shared.db()
+    }
+
+    pub(crate) fn writer(&self) -> Result<&Writer, StoreError> {
+        self.shared.writer.get().ok_or_else(|| StoreError::Unavailable(self.shared.trouble.lock().clone()))
+    }
+
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         self.shared.db()?.begin().await
+    }
+
+    /// Begins a transaction that may change transports: one at a time, of all replicas.
+    pub(crate) async fn begin_change(&self) -> Result<Tx, StoreError> {
+        let mut tx = self.begin().await?;
+        changes::lock(&mut tx).await?;
+        Ok(tx)
     }
 
     /// Commits a transaction that appended to the change log, then wakes the log's readers.
@@ -185,7 +219,7 @@ impl Opening {
         let (until, mut pause) = (Instant::now() + patience, REDIAL_MIN);
         loop {
             sleep(notify::jittered(pause)).await;
-            match self.store.shared.open(&target).await {
+            match self.store.finish_opening(&target).await {
                 Err(OpenError::Unavailable(_)) if Instant::now() < until => {}
                 outcome => {
                     if outcome.is_ok() {
@@ -196,5 +230,52 @@ impl Opening {
             }
             pause = (pause * 2).min(OPEN_PAUSE_MAX);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use byway_base::{SecretKey, Stamp, UnixTime};
+
+    use super::*;
+
+    /// Tells the only connection that writes an SQLite file how many pages that may have, as a disk of that size would.
+    async fn tell(store: &Store, pragma: &'static str) {
+        let mut tx = store.begin().await.unwrap();
+        tx.fetch(query(pragma)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn on_a_full_disk_writes_are_refused_reads_go_on_and_room_is_all_it_takes_to_recover() {
+        let directory = tempfile::tempdir().unwrap();
+        let store =
+            Store::open(&format!("sqlite:{}", directory.path().join("r.db").display())).await.unwrap();
+        // Less than there is already means: no more than there is.
+        tell(&store, "PRAGMA max_page_count = 1").await;
+        let registry = store.transports();
+        let (mut acknowledged, mut refused) = (0, None);
+        for number in 0..10_000_u64 {
+            let mut seed = [7; 32];
+            seed[..8].copy_from_slice(&number.to_be_bytes());
+            let node = SecretKey::from_seed(seed).public();
+            let stamp = Stamp { created: UnixTime(1), mark: 1 };
+            match registry.heartbeat(&node, true, &[], stamp, UnixTime(1)).await {
+                Ok(_) => acknowledged += 1,
+                Err(error) => {
+                    refused = Some((node, error));
+                    break;
+                }
+            }
+        }
+        let (node, error) = refused.expect("the pages that were there have an end");
+        assert!(error.is_transient(), "{error}");
+        assert_eq!(registry.stats().await.unwrap().nodes, acknowledged);
+        assert_eq!(registry.newest().await, Ok(acknowledged));
+
+        tell(&store, "PRAGMA max_page_count = 1000000").await;
+        let stamp = Stamp { created: UnixTime(1), mark: 1 };
+        registry.heartbeat(&node, true, &[], stamp, UnixTime(1)).await.unwrap();
+        assert_eq!(registry.newest().await, Ok(acknowledged + 1));
     }
 }

@@ -4,15 +4,21 @@
 //! that is fresh, and by its heartbeats, which list all of its transports. What an edge said holds for as long as the
 //! edge's *node* renews its lease; so a heartbeat without news writes one row, however many transports it lists.
 //!
-//! Locks are taken in one order everywhere: transports by id, then nodes by key, then the counter of the change log.
+//! Registrations and heartbeats go through one writer, many in a transaction. Whatever changes transports holds the lock of
+//! the change log from its beginning; the renewal of leases does not, and never waits for a row. So no two transactions ever
+//! wait for each other.
 
+mod change;
 mod heartbeat;
 pub(crate) mod held;
+mod known;
 mod list;
 mod register;
 mod remove;
+mod rows;
 mod sweep;
 mod write;
+pub(crate) mod writer;
 
 use byway_api::transport_discovery::TransportState;
 use byway_base::{PublicKey, TransportId, TransportType};

@@ -1,8 +1,10 @@
 //! A statement with its arguments, before it is known which database runs it.
 
-use std::{borrow::Cow, fmt::Write};
+use std::borrow::Cow;
 
 use byway_base::{PublicKey, Signature, TransportId, UnixTime};
+
+use super::Table;
 
 /// One argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,37 +20,25 @@ pub(crate) enum Value {
 pub(crate) struct Query {
     pub(super) sql: Cow<'static, str>,
     pub(super) values: Vec<Value>,
+    /// What the statement calls `v`.
+    pub(super) table: Option<Table>,
 }
 
 /// A statement whose text is fixed.
 pub(crate) fn query(sql: &'static str) -> Query {
-    Query { sql: Cow::Borrowed(sql), values: Vec::new() }
-}
-
-/// A statement put together from fixed texts and [`rows`]. Never from anything that came from outside.
-pub(crate) fn query_of(sql: String) -> Query {
-    Query { sql: Cow::Owned(sql), values: Vec::new() }
-}
-
-/// `($f,$f+1,…),(…),…`: placeholders for `count` rows of `width` values, the first being `$first`.
-pub(crate) fn rows(first: usize, width: usize, count: usize) -> String {
-    let mut text = String::with_capacity(count * (width * 6 + 3));
-    for row in 0..count {
-        text.push_str(if row == 0 { "(" } else { ",(" });
-        for column in 0..width {
-            let comma = if column == 0 { "" } else { "," };
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{comma}${}", first + row * width + column);
-        }
-        text.push(')');
-    }
-    text
+    Query { sql: Cow::Borrowed(sql), values: Vec::new(), table: None }
 }
 
 impl Query {
     /// Adds the next argument.
     pub(crate) fn bind(mut self, value: impl Into<Value>) -> Self {
         self.values.push(value.into());
+        self
+    }
+
+    /// Gives the statement the rows that it calls `v`. What it says follows `WITH v (…) AS (…)`.
+    pub(crate) fn with(mut self, table: Table) -> Self {
+        self.table = Some(table);
         self
     }
 
@@ -95,13 +85,5 @@ impl From<u64> for Value {
 impl From<UnixTime> for Value {
     fn from(value: UnixTime) -> Self {
         Self::from(value.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn placeholders_are_numbered_through_all_rows() {
-        assert_eq!(super::rows(2, 3, 2), "($2,$3,$4),($5,$6,$7)");
     }
 }

@@ -67,7 +67,7 @@ impl Row {
     }
 
     pub(crate) fn key(&self, column: &str) -> Result<PublicKey, StoreError> {
-        PublicKey::from_bytes(self.array(column)?).map_err(|_| wrong(column))
+        self.array(column).map(PublicKey::from_kept_bytes)
     }
 
     pub(crate) fn transport_id(&self, column: &str) -> Result<TransportId, StoreError> {

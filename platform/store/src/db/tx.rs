@@ -1,14 +1,11 @@
 //! A transaction. Dropping it without a commit undoes it.
 
 use sqlx::{
-    AssertSqlSafe, PgConnection, Postgres, Sqlite, SqliteConnection, Transaction, postgres::PgArguments,
+    PgConnection, Postgres, Sqlite, SqliteConnection, Transaction, postgres::PgArguments,
     sqlite::SqliteArguments,
 };
 
-use super::{
-    Row, bounded,
-    query::{Query, Value},
-};
+use super::{Query, Row, bounded, statement::Statement};
 use crate::StoreError;
 
 /// A transaction that writes.
@@ -63,25 +60,16 @@ pub(super) async fn fetch_lite(
     Ok(prepare_lite(query).fetch_all(connection).await?.into_iter().map(Row::Lite).collect())
 }
 
-macro_rules! prepare {
-    ($name:ident, $database:ty, $arguments:ty) => {
-        fn $name(query: Query) -> sqlx::query::Query<'static, $database, $arguments> {
-            // Texts put together at run time differ by their number of rows; keeping them prepared would only push
-            // the others out of the connection's cache.
-            let keep = matches!(query.sql, std::borrow::Cow::Borrowed(_));
-            // Our own texts and placeholders only, see `query_of`.
-            let mut statement = sqlx::query(AssertSqlSafe(query.sql.into_owned())).persistent(keep);
-            for value in query.values {
-                statement = match value {
-                    Value::Int(value) => statement.bind(value),
-                    Value::Bool(value) => statement.bind(value),
-                    Value::Text(value) => statement.bind(value),
-                    Value::Bytes(value) => statement.bind(value),
-                };
-            }
-            statement
-        }
-    };
+fn prepare_pg(query: Query) -> sqlx::query::Query<'static, Postgres, PgArguments> {
+    let statement = Statement::for_pg(query);
+    #[cfg(test)]
+    crate::plans::note(&statement);
+    statement.bind_pg()
 }
-prepare!(prepare_pg, Postgres, PgArguments);
-prepare!(prepare_lite, Sqlite, SqliteArguments);
+
+fn prepare_lite(query: Query) -> sqlx::query::Query<'static, Sqlite, SqliteArguments> {
+    let statement = Statement::for_lite(query);
+    #[cfg(test)]
+    crate::plans::note(&statement);
+    statement.bind_lite()
+}

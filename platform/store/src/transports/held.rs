@@ -89,7 +89,7 @@ impl Held {
     pub(super) fn claim(&mut self, side: usize, up: bool, metrics: Metrics, now: UnixTime) -> Option<Kind> {
         let claim = &mut self.view.claims[side];
         let turned = claim.up != up;
-        if !turned && !is_material(claim.metrics, metrics) {
+        if !differs(*claim, up, metrics) {
             return None;
         }
         (claim.up, claim.metrics) = (up, metrics);
@@ -130,6 +130,11 @@ fn claim(row: &Row, side: &Side) -> Result<EdgeClaim, StoreError> {
             throughput_bps: row.count(side.throughput)?,
         },
     })
+}
+
+/// Whether what an edge says now is news after what it said before.
+pub(super) fn differs(claim: EdgeClaim, up: bool, metrics: Metrics) -> bool {
+    claim.up != up || is_material(claim.metrics, metrics)
 }
 
 /// Whether measurements differ enough for readers to care: by more than a tenth and by more than noise.

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use byway_api::transport_discovery::{
-    NodeView, Snapshot, StateCount, TransportState, TransportStats, TransportView,
-};
-use byway_base::{TransportId, limits::PAGE_MAX};
+use byway_api::transport_discovery::{NodeView, StateCount, TransportState, TransportStats, TransportView};
+use byway_base::{PublicKey, TransportId};
 
 use super::{
     Filter, Transports,
@@ -54,42 +52,19 @@ impl Transports<'_> {
         found.iter().map(|row| Ok(Held::from_row(row)?.view)).collect()
     }
 
-    /// Everything, for a reader that will go on with the changes after [`Snapshot::sequence`]. It is read in chunks
-    /// while others write, so it may contain some of those changes already; applying them again does no harm.
+    /// Up to `limit` nodes that have reported, in the order of their keys, from the one after `after` on.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
-    pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        let sequence = self.newest().await?;
-        let mut transports = Vec::new();
-        let mut filter = Filter::default();
-        loop {
-            let chunk = self.list(&filter, PAGE_MAX).await?;
-            filter.after = chunk.last().map(|transport| transport.id);
-            let last = chunk.len() < PAGE_MAX;
-            transports.extend(chunk);
-            if last {
-                break;
-            }
-        }
-        Ok(Snapshot { sequence, transports, nodes: self.nodes().await? })
-    }
-
-    /// The nodes that have reported, in the order of their keys.
-    async fn nodes(&self) -> Result<Vec<NodeView>, StoreError> {
-        let mut nodes: Vec<NodeView> = Vec::new();
-        loop {
-            let after = nodes.last().map_or(Value::Bytes(Vec::new()), |node| Value::from(&node.key));
-            let read = "SELECT node, transit FROM nodes WHERE transit IS NOT NULL AND node > $1 \
-                ORDER BY node LIMIT $2";
-            let found = self.store.fetch(query(read).bind(after).bind(PAGE_MAX as u64)).await?;
-            for row in &found {
-                nodes.push(NodeView { key: row.key("node")?, transit: row.bool("transit")? });
-            }
-            if found.len() < PAGE_MAX {
-                return Ok(nodes);
-            }
-        }
+    pub async fn nodes(&self, after: Option<&PublicKey>, limit: usize) -> Result<Vec<NodeView>, StoreError> {
+        let after = after.map_or(Value::Bytes(Vec::new()), Value::from);
+        let read = "SELECT node, transit FROM nodes WHERE transit IS NOT NULL AND node > $1 \
+            ORDER BY node LIMIT $2";
+        let found = self.store.fetch(query(read).bind(after).bind(limit as u64)).await?;
+        found
+            .iter()
+            .map(|row| Ok(NodeView { key: row.key("node")?, transit: row.bool("transit")? }))
+            .collect()
     }
 
     /// Counts; those of readers are the service's to add.
@@ -99,17 +74,15 @@ impl Transports<'_> {
     pub async fn stats(&self) -> Result<TransportStats, StoreError> {
         let mut transports = StateCount::default();
         let mut by_type: BTreeMap<String, StateCount> = BTreeMap::new();
-        let count = "SELECT kind, up, COUNT(*) AS n FROM transports GROUP BY kind, up";
-        for row in &self.store.fetch(query(count)).await? {
+        let counts = "SELECT kind, up, n FROM transport_counts WHERE n > 0";
+        for row in &self.store.fetch(query(counts)).await? {
             let (up, n) = (row.bool("up")?, row.count("n")?);
             for count in [&mut transports, by_type.entry(row.text("kind")?).or_default()] {
                 *(if up { &mut count.up } else { &mut count.down }) += n;
             }
         }
-        let nodes = "SELECT COUNT(*) AS n FROM \
-            (SELECT edge_a FROM transports UNION SELECT edge_b FROM transports) AS edges";
-        let nodes = self.store.fetch(query(nodes)).await?;
-        let nodes = nodes.first().map_or(Ok(0), |row| row.count("n"))?;
+        let nodes = self.store.fetch(query("SELECT value FROM counters WHERE name = 'nodes'")).await?;
+        let nodes = nodes.first().map_or(Ok(0), |row| row.count("value"))?;
         Ok(TransportStats { sequence: self.newest().await?, nodes, transports, by_type, readers: 0 })
     }
 }

@@ -1,5 +1,7 @@
 //! Registering a transport.
 
+use std::cmp::Ordering;
+
 use byway_api::transport_discovery::{Metrics, TransportView};
 use byway_base::{
     PublicKey, TransportId, UnixTime,
@@ -10,16 +12,11 @@ use byway_wire::SignedTransportEntry;
 use super::{
     Transports,
     held::Held,
-    write::{self, Batch},
+    rows::{Rows, Working},
+    write::Doing,
+    writer::Job,
 };
-use crate::{
-    StoreError,
-    changes::Kind,
-    db::{Tx, query},
-};
-
-/// A row may vanish between the insertion that found it and the lock; then it is tried again.
-const ATTEMPTS: usize = 3;
+use crate::{StoreError, changes::Kind};
 
 /// What a registration did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,11 +27,14 @@ pub struct Registration {
     pub new: bool,
 }
 
-/// What the store held before.
-enum Before {
-    Nothing,
-    Older(Held),
-    Same(Held),
+/// An entry to be registered.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    pub(super) id: TransportId,
+    pub(super) signed: SignedTransportEntry,
+    /// The edge that handed it in.
+    pub(super) edge: PublicKey,
+    pub(super) now: UnixTime,
 }
 
 impl Transports<'_> {
@@ -52,102 +52,60 @@ impl Transports<'_> {
         edge: &PublicKey,
         now: UnixTime,
     ) -> Result<Registration, StoreError> {
-        let fresh = Held::new(signed.clone(), now);
-        let mut tx = self.store.begin().await?;
-        let before = place(&mut tx, &fresh).await?;
-        // Only after the row is locked: a deletion under way has either left its tombstone or waits for us.
-        refuse_deleted(&mut tx, &fresh).await?;
-        let (mut held, new) = match before {
-            Before::Nothing => {
-                refuse_full(&mut tx, edge).await?;
-                (fresh, true)
+        let wish = Wish { id: signed.entry.id(), signed: signed.clone(), edge: *edge, now };
+        self.store.ask(wish, Job::Register).await
+    }
+}
+
+/// Takes an entry into the rows; answers whether it is new to them.
+pub(super) fn register(rows: &mut Rows, wish: &Wish) -> Result<bool, StoreError> {
+    let issued = wish.signed.entry.issued;
+    if let Some(deleted) = rows.tombstones.get(&wish.id).filter(|deleted| **deleted >= issued) {
+        return Err(StoreError::Conflict { newer: deleted.0 });
+    }
+    let new = match rows.held.get_mut(&wish.id) {
+        None => {
+            let count = rows.counts.entry(wish.edge).or_default();
+            if *count >= TRANSPORTS_PER_NODE {
+                return Err(StoreError::Full { limit: TRANSPORTS_PER_NODE });
             }
-            Before::Older(mut held) => {
-                held.view.signed = signed.clone();
-                tx.execute(write::replace(&held)).await?;
-                (held, true)
+            *count += 1;
+            rows.insert(Held::new(wish.signed.clone(), wish.now));
+            true
+        }
+        Some(Working { held, doing, news }) => match held.view.signed.entry.issued.cmp(&issued) {
+            Ordering::Less => {
+                held.view.signed = wish.signed.clone();
+                if let Doing::Update(before) = *doing {
+                    *doing = Doing::Replace(before);
+                }
+                *news = Some(Kind::Registered);
+                true
             }
-            Before::Same(held) => (held, false),
-        };
-        let news = claims(&mut tx, &mut held, edge, new, now).await?;
-        let kind = if new { Some(Kind::Registered) } else { news };
-        let mut batch = Batch::default();
-        let unchanged = held.view.clone();
-        if let Some(kind) = kind {
-            batch.transport(held, kind);
-        }
-        let written = batch.commit(self.store, tx, now).await?;
-        let transport = written.into_iter().next().map_or(unchanged, |held| held.view);
-        Ok(Registration { transport, new })
-    }
-}
-
-/// Inserts the row, or locks the one that is there.
-async fn place(tx: &mut Tx, fresh: &Held) -> Result<Before, StoreError> {
-    for _ in 0..ATTEMPTS {
-        if tx.execute(write::insert(fresh)).await? == 1 {
-            return Ok(Before::Nothing);
-        }
-        let Some(held) = write::lock(tx, &fresh.view.id).await? else { continue };
-        let (known, issued) = (held.view.signed.entry.issued, fresh.view.signed.entry.issued);
-        return match known.cmp(&issued) {
-            std::cmp::Ordering::Less => Ok(Before::Older(held)),
-            std::cmp::Ordering::Equal => Ok(Before::Same(held)),
-            std::cmp::Ordering::Greater => Err(StoreError::Conflict { newer: known.0 }),
-        };
-    }
-    Err(StoreError::Unavailable("the transport is being registered and deleted by turns".into()))
-}
-
-async fn refuse_deleted(tx: &mut Tx, fresh: &Held) -> Result<(), StoreError> {
-    let id: &TransportId = &fresh.view.id;
-    let found = tx.fetch(query("SELECT deleted FROM transport_tombstones WHERE id = $1").bind(id)).await?;
-    match found.first() {
-        Some(row) if row.time("deleted")? >= fresh.view.signed.entry.issued => {
-            Err(StoreError::Conflict { newer: row.count("deleted")? })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Counts with the new row in place.
-async fn refuse_full(tx: &mut Tx, edge: &PublicKey) -> Result<(), StoreError> {
-    let count = "SELECT COUNT(*) AS n FROM transports WHERE edge_a = $1 OR edge_b = $1";
-    let found = tx.fetch(query(count).bind(edge)).await?;
-    let count = found.first().map_or(Ok(0), |row| row.count("n"))?;
-    if count > TRANSPORTS_PER_NODE as u64 {
-        return Err(StoreError::Full { limit: TRANSPORTS_PER_NODE });
-    }
-    Ok(())
+            Ordering::Equal => false,
+            Ordering::Greater => return Err(StoreError::Conflict { newer: held.view.signed.entry.issued.0 }),
+        },
+    };
+    claim(rows, wish, new);
+    Ok(new)
 }
 
 /// What the registration says of both edges: leases and claims.
-async fn claims(
-    tx: &mut Tx,
-    held: &mut Held,
-    edge: &PublicKey,
-    new: bool,
-    now: UnixTime,
-) -> Result<Option<Kind>, StoreError> {
-    let entry = held.view.signed.entry.clone();
-    let signed_at = entry.issued.min(now);
-    let other_is_fresh = new && signed_at.plus(LEASE) > now;
-    let mut news = None;
-    for (side, node) in entry.edges.iter().enumerate() {
-        let renewed = match (node == edge, other_is_fresh) {
-            (true, _) => now,
+fn claim(rows: &mut Rows, wish: &Wish, new: bool) {
+    let signed_at = wish.signed.entry.issued.min(wish.now);
+    let other_is_fresh = new && signed_at.plus(LEASE) > wish.now;
+    for (side, node) in wish.signed.entry.edges.iter().enumerate() {
+        let renewed = match (*node == wish.edge, other_is_fresh) {
+            (true, _) => wish.now,
             (false, true) => signed_at,
             (false, false) => continue,
         };
-        write::renew(tx, node, renewed).await?;
-        let claim = &mut held.view.claims[side];
+        rows.nodes.entry(*node).or_default().renew(renewed);
+        let Some(working) = rows.held.get_mut(&wish.id) else { continue };
+        let claim = &mut working.held.view.claims[side];
         claim.renewed_at = claim.renewed_at.max(renewed);
         // A new entry means a new link: what was measured on the old one says nothing about it.
         let metrics = if new { Metrics::default() } else { claim.metrics };
-        news = match held.claim(side, true, metrics, now) {
-            Some(Kind::State) => Some(Kind::State),
-            kind => news.or(kind),
-        };
+        working.claim(side, true, metrics, wish.now);
     }
-    Ok(news)
 }

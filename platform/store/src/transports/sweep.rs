@@ -3,22 +3,24 @@
 use std::time::Duration;
 
 use byway_base::{
-    PublicKey, UnixTime,
+    UnixTime,
     limits::{LEASE, TOMBSTONE_RETENTION, TRANSPORT_RETENTION},
 };
 
 use super::{
     Transports,
-    write::{self, Batch},
+    write::{self, Batch, Doing},
 };
 use crate::{
     StoreError,
     changes::{self, Kind},
-    db::{query, query_of, rows},
+    db::query,
 };
 
-/// Rows handled in one transaction, so that a sweep after an outage does not hold its locks for long.
-const CHUNK: usize = 500;
+/// Nodes whose leases end in one transaction, so that a sweep after an outage does not hold its lock for long.
+const NODES: usize = 200;
+/// Transports dropped in one transaction, for the same reason.
+const CHUNK: usize = 1_000;
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,14 +42,10 @@ impl Transports<'_> {
     pub async fn sweep(&self, now: UnixTime) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         loop {
-            let overdue = "SELECT node FROM nodes WHERE live AND renewed < $1 ORDER BY renewed LIMIT 500";
-            let found = self.store.fetch(query(overdue).bind(before(now, LEASE))).await?;
-            for row in &found {
-                let down = self.lapse(&row.key("node")?, now).await?;
-                swept.lapsed += u64::from(down.is_some());
-                swept.down += down.unwrap_or(0);
-            }
-            if found.len() < CHUNK {
+            let (lapsed, down) = self.lapse(now).await?;
+            swept.lapsed += lapsed as u64;
+            swept.down += down;
+            if lapsed < NODES {
                 break;
             }
         }
@@ -62,53 +60,46 @@ impl Transports<'_> {
         Ok(swept)
     }
 
-    /// Ends a node's lease; answers how many transports went down, or `None` if it was renewed meanwhile.
-    async fn lapse(&self, node: &PublicKey, now: UnixTime) -> Result<Option<u64>, StoreError> {
-        let mut tx = self.store.begin().await?;
-        let held = write::of_node(&mut tx, node, true).await?;
-        let end = "UPDATE nodes SET live = FALSE WHERE node = $1 AND live AND renewed < $2";
-        if tx.execute(query(end).bind(node).bind(before(now, LEASE))).await? == 0 {
-            return Ok(None);
-        }
+    /// Ends some leases that have passed; answers how many, and how many transports went down.
+    async fn lapse(&self, now: UnixTime) -> Result<(usize, u64), StoreError> {
+        let mut tx = self.store.begin_change().await?;
+        // Looked at twice, as a heartbeat may come in between.
+        let end = "UPDATE nodes SET live = FALSE WHERE live AND renewed < $1 AND node IN \
+            (SELECT node FROM nodes WHERE live AND renewed < $1 ORDER BY renewed LIMIT $2) RETURNING node";
+        let ended = tx.fetch(query(end).bind(before(now, LEASE)).bind(NODES as u64)).await?;
+        let nodes = ended.iter().map(|row| row.key("node")).collect::<Result<Vec<_>, _>>()?;
         let mut batch = Batch::default();
         let mut down = 0;
-        for mut held in held {
-            let Some(side) = held.side(node) else { continue };
-            let metrics = held.view.claims[side].metrics;
-            if let Some(kind) = held.claim(side, false, metrics, now) {
+        for mut held in write::by_nodes(&mut tx, &nodes).await?.into_values() {
+            let (was, mut news) = (held.view.state, None);
+            for node in &nodes {
+                let Some(side) = held.side(node) else { continue };
+                let metrics = held.view.claims[side].metrics;
+                // That it went down says more than that an edge said so.
+                news = held.claim(side, false, metrics, now).into_iter().chain(news).min();
+            }
+            if let Some(kind) = news {
                 down += u64::from(kind == Kind::State);
-                batch.transport(held, kind);
+                batch.transport(held, Doing::Update(was), kind);
             }
         }
         batch.commit(self.store, tx, now).await?;
-        Ok(Some(down))
+        Ok((nodes.len(), down))
     }
 
     /// Drops one chunk of transports that were down for long.
     async fn expire(&self, now: UnixTime) -> Result<usize, StoreError> {
-        let mut tx = self.store.begin().await?;
-        let stale = if tx.is_pg() {
-            "SELECT id FROM transports WHERE NOT up AND since < $1 ORDER BY id LIMIT 500 FOR UPDATE"
-        } else {
-            "SELECT id FROM transports WHERE NOT up AND since < $1 ORDER BY id LIMIT 500"
-        };
-        let found = tx.fetch(query(stale).bind(before(now, TRANSPORT_RETENTION))).await?;
-        if found.is_empty() {
-            return Ok(0);
-        }
-        let places = rows(1, 1, found.len());
-        let delete =
-            format!("WITH v (id) AS (VALUES {places}) DELETE FROM transports WHERE id IN (SELECT id FROM v)");
-        let mut delete = query_of(delete);
+        let mut tx = self.store.begin_change().await?;
+        let stale = "SELECT id FROM transports WHERE NOT up AND since < $1 ORDER BY since LIMIT $2";
+        let stale = query(stale).bind(before(now, TRANSPORT_RETENTION)).bind(CHUNK as u64);
+        let found = tx.fetch(stale).await?;
+        let ids = found.iter().map(|row| row.transport_id("id")).collect::<Result<Vec<_>, _>>()?;
         let mut batch = Batch::default();
-        for row in &found {
-            let id = row.transport_id("id")?;
-            delete = delete.bind(&id);
-            batch.gone(id, Kind::Expired);
+        for held in write::by_ids(&mut tx, &ids).await?.into_values() {
+            batch.transport(held, Doing::Delete, Kind::Expired);
         }
-        tx.execute(delete).await?;
         batch.commit(self.store, tx, now).await?;
-        Ok(found.len())
+        Ok(ids.len())
     }
 
     /// Forgets nodes without transports, old tombstones and old changes.
@@ -117,12 +108,17 @@ impl Transports<'_> {
         let nodes = "DELETE FROM nodes WHERE NOT live AND renewed < $1 \
             AND NOT EXISTS (SELECT 1 FROM transports WHERE edge_a = nodes.node) \
             AND NOT EXISTS (SELECT 1 FROM transports WHERE edge_b = nodes.node)";
+        let mut tx = self.store.begin_change().await?;
+        let gone = tx.execute(query(nodes).bind(before(now, TRANSPORT_RETENTION))).await?;
+        if gone > 0 {
+            write::count_nodes(&mut tx, -i64::try_from(gone).unwrap_or(i64::MAX)).await?;
+        }
+        tx.commit().await?;
         let tombstones = "DELETE FROM transport_tombstones WHERE deleted < $1";
-        for clear in [
-            query(nodes).bind(before(now, TRANSPORT_RETENTION)),
-            query(tombstones).bind(before(now, TOMBSTONE_RETENTION)),
-            changes::prune(newest),
-        ] {
+        let kinds = "DELETE FROM transport_counts WHERE n = 0";
+        for clear in
+            [query(tombstones).bind(before(now, TOMBSTONE_RETENTION)), query(kinds), changes::prune(newest)]
+        {
             let mut tx = self.store.begin().await?;
             tx.execute(clear).await?;
             tx.commit().await?;

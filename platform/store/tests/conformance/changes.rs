@@ -7,7 +7,7 @@ use byway_base::{TransportId, limits::HEARTBEAT_INTERVAL};
 use byway_store::{Store, changes::Tail};
 use futures_util::future::join_all;
 
-use crate::fixture::{NOW, key, later, report, signed};
+use crate::fixture::{NOW, Snapshot, beat, key, later, report, signed, snapshot};
 
 async fn changes(store: &Store, since: u64) -> Vec<Change> {
     match store.transports().changes_since(since, 10_000).await.unwrap() {
@@ -51,12 +51,12 @@ pub(crate) async fn a_heartbeat_without_news_leaves_no_change(store: &Store) {
     let entry = signed(1, 2, "tcp", NOW);
     let id = entry.entry.id();
     registry.register(&entry, &key(1), NOW).await.unwrap();
-    registry.heartbeat(&key(1), true, &[report(id, true, 20_000)], later(10)).await.unwrap();
+    beat(registry, 1, true, &[report(id, true, 20_000)], later(10)).await.unwrap();
     let newest = registry.newest().await.unwrap();
-    registry.heartbeat(&key(1), true, &[report(id, true, 21_000)], later(20)).await.unwrap();
+    beat(registry, 1, true, &[report(id, true, 21_000)], later(20)).await.unwrap();
     assert_eq!(registry.newest().await, Ok(newest), "five per cent are noise");
     assert_eq!(registry.get(&id).await.unwrap().metrics.rtt_us, 20_000);
-    registry.heartbeat(&key(1), true, &[report(id, true, 23_000)], later(30)).await.unwrap();
+    beat(registry, 1, true, &[report(id, true, 23_000)], later(30)).await.unwrap();
     let last = changes(store, newest).await;
     assert!(matches!(&last[..], [Change { event: ChangeKind::Metrics { transport }, .. }]
         if transport.metrics.rtt_us == 23_000 && transport.sequence == newest + 1));
@@ -78,14 +78,22 @@ pub(crate) async fn a_snapshot_and_the_changes_after_it_give_the_present_state(s
     for entry in &entries[..3] {
         registry.register(entry, &entry.entry.edges[0], NOW).await.unwrap();
     }
-    let snapshot = registry.snapshot().await.unwrap();
-    assert_eq!((snapshot.sequence, snapshot.transports.len()), (3, 3));
-    registry.remove(&entries[0].entry.id(), NOW).await.unwrap();
+    let before = snapshot(registry).await;
+    assert_eq!((before.sequence, before.transports.len()), (3, 3));
+    registry.remove(&entries[0].entry.id(), NOW, NOW).await.unwrap();
     registry.register(&entries[3], &key(3), NOW).await.unwrap();
     let now = later(HEARTBEAT_INTERVAL.as_secs());
-    registry.heartbeat(&key(1), true, &[], now).await.unwrap();
-    registry.remove(&entries[2].entry.id(), NOW).await.unwrap();
+    beat(registry, 1, true, &[], now).await.unwrap();
+    registry.remove(&entries[2].entry.id(), NOW, NOW).await.unwrap();
 
+    let mirror = mirror_of(store, before).await;
+    let present = snapshot(registry).await;
+    assert_eq!(mirror, present.transports);
+    assert_eq!(present.nodes.len(), 1, "only nodes that reported");
+}
+
+/// What a reader of a snapshot has after the changes that follow it.
+async fn mirror_of(store: &Store, snapshot: Snapshot) -> Vec<TransportView> {
     let mut mirror: BTreeMap<TransportId, TransportView> =
         snapshot.transports.into_iter().map(|view| (view.id, view)).collect();
     for change in changes(store, snapshot.sequence).await {
@@ -101,9 +109,44 @@ pub(crate) async fn a_snapshot_and_the_changes_after_it_give_the_present_state(s
             ChangeKind::Node { .. } => {}
         }
     }
-    let present = registry.snapshot().await.unwrap();
-    assert_eq!(mirror.into_values().collect::<Vec<_>>(), present.transports);
-    assert_eq!(present.nodes.len(), 1, "only nodes that reported");
+    mirror.into_values().collect()
+}
+
+pub(crate) async fn snapshots_taken_while_others_write_are_completed_by_the_changes_after_them(
+    store: &Store,
+) {
+    let registry = store.transports();
+    // Each writer registers, measures, takes down and deletes transports of its own, one of which stays.
+    let write = async |seed: u8| {
+        for round in 0..4 {
+            let (stays, goes) = (signed(seed, 100, "tcp", NOW), signed(seed, 101, "quic", later(round)));
+            let (stays, id) = (registry.register(&stays, &key(seed), NOW).await.unwrap(), goes.entry.id());
+            registry.register(&goes, &key(seed), later(round)).await.unwrap();
+            let rtt_us = 10_000 * (u32::try_from(round).unwrap() + 1);
+            let reports = [report(stays.transport.id, round != 2, rtt_us), report(id, true, rtt_us)];
+            beat(registry, seed, round % 2 == 0, &reports, later(round)).await.unwrap();
+            if round != 3 {
+                registry.remove(&id, later(round), later(round)).await.unwrap();
+            }
+        }
+    };
+    let writing = join_all((1..=8).map(write));
+    let reading = async {
+        let mut taken = Vec::new();
+        for _ in 0..12 {
+            taken.push(snapshot(registry).await);
+        }
+        taken
+    };
+    let (_, taken) = tokio::join!(writing, reading);
+    let present = snapshot(registry).await;
+    assert_eq!(present.transports.len(), 16);
+    let numbers: BTreeSet<_> = taken.iter().map(|snapshot| snapshot.sequence).collect();
+    assert!(numbers.len() > 1, "they were taken between writes: {numbers:?}");
+    for snapshot in taken {
+        let sequence = snapshot.sequence;
+        assert_eq!(mirror_of(store, snapshot).await, present.transports, "from {sequence}");
+    }
 }
 
 pub(crate) async fn subscribers_wake_up_on_a_change(store: &Store) {
@@ -123,7 +166,7 @@ pub(crate) async fn subscribers_wake_up_on_a_change(store: &Store) {
 pub(crate) async fn a_node_that_changes_its_mind_about_transit_is_a_change(store: &Store) {
     let registry = store.transports();
     for (transit, at) in [(true, 0), (true, 10), (false, 20), (false, 30)] {
-        registry.heartbeat(&key(1), transit, &[], later(at)).await.unwrap();
+        beat(registry, 1, transit, &[], later(at)).await.unwrap();
     }
     let said: Vec<_> = changes(store, 0)
         .await
@@ -134,5 +177,5 @@ pub(crate) async fn a_node_that_changes_its_mind_about_transit_is_a_change(store
         })
         .collect();
     assert_eq!(said, [(key(1), 1), (key(1), 2)]);
-    assert!(!registry.snapshot().await.unwrap().nodes[0].transit);
+    assert!(!snapshot(registry).await.nodes[0].transit);
 }

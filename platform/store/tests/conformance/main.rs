@@ -67,6 +67,7 @@ conformance! {
     changes::a_heartbeat_without_news_leaves_no_change,
     changes::a_reader_from_an_unknown_place_is_told_to_start_anew,
     changes::a_snapshot_and_the_changes_after_it_give_the_present_state,
+    changes::snapshots_taken_while_others_write_are_completed_by_the_changes_after_them,
     changes::subscribers_wake_up_on_a_change,
     changes::a_node_that_changes_its_mind_about_transit_is_a_change,
     records::a_higher_sequence_replaces_a_lower_one_and_not_the_other_way_round,

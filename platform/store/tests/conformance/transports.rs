@@ -9,7 +9,7 @@ use byway_store::{Store, StoreError, transports::Filter};
 use byway_wire::{SignedTransportEntry, TransportEntry};
 use futures_util::{StreamExt, stream};
 
-use crate::fixture::{NOW, key, later, report, signed};
+use crate::fixture::{NOW, beat, key, later, report, signed};
 
 pub(crate) async fn a_registered_transport_is_up_when_both_edges_just_signed_it(store: &Store) {
     let entry = signed(1, 2, "tcp", NOW);
@@ -27,7 +27,7 @@ pub(crate) async fn an_old_entry_is_up_only_after_both_edges_said_so(store: &Sto
     let id = entry.entry.id();
     let now = later(LEASE.as_secs());
     assert_eq!(registry.register(&entry, &key(1), now).await.unwrap().transport.state, Down);
-    assert_eq!(registry.heartbeat(&key(2), true, &[report(id, true, 0)], now).await.unwrap(), []);
+    assert_eq!(beat(registry, 2, true, &[report(id, true, 0)], now).await.unwrap(), []);
     assert_eq!(registry.get(&id).await.unwrap().state, Up);
 }
 
@@ -56,7 +56,7 @@ pub(crate) async fn a_deleted_transport_does_not_come_back_by_an_entry_from_befo
     let (published, kept_back) = (signed(1, 2, "tcp", NOW), signed(1, 2, "tcp", later(3)));
     let id = published.entry.id();
     registry.register(&published, &key(1), NOW).await.unwrap();
-    registry.remove(&id, later(4)).await.unwrap();
+    registry.remove(&id, NOW, later(4)).await.unwrap();
     assert_eq!(registry.get(&id).await, Err(StoreError::NotFound));
     for replayed in [&published, &kept_back] {
         let refused = registry.register(replayed, &key(1), later(5)).await;
@@ -70,7 +70,7 @@ pub(crate) async fn a_deleted_transport_does_not_come_back_by_an_entry_from_befo
 pub(crate) async fn what_is_not_registered_is_not_found(store: &Store) {
     let id = signed(1, 2, "tcp", NOW).entry.id();
     assert_eq!(store.transports().get(&id).await, Err(StoreError::NotFound));
-    assert_eq!(store.transports().remove(&id, NOW).await, Err(StoreError::NotFound));
+    assert_eq!(store.transports().remove(&id, NOW, NOW).await, Err(StoreError::NotFound));
     assert_eq!(store.transports().newest().await, Ok(0));
 }
 
@@ -81,7 +81,7 @@ pub(crate) async fn a_heartbeat_takes_down_what_it_reports_down_or_does_not_list
         registry.register(entry, &key(1), NOW).await.unwrap();
     }
     let now = later(HEARTBEAT_INTERVAL.as_secs());
-    registry.heartbeat(&key(1), true, &[report(said.entry.id(), false, 0)], now).await.unwrap();
+    beat(registry, 1, true, &[report(said.entry.id(), false, 0)], now).await.unwrap();
     for entry in [&said, &silent] {
         let view = registry.get(&entry.entry.id()).await.unwrap();
         let side = usize::from(entry.entry.edges[1] == key(1));
@@ -94,7 +94,7 @@ pub(crate) async fn a_transport_registered_while_a_heartbeat_was_on_its_way_stay
     let registry = store.transports();
     let entry = signed(1, 2, "tcp", NOW);
     registry.register(&entry, &key(1), NOW).await.unwrap();
-    registry.heartbeat(&key(2), true, &[], later(1)).await.unwrap();
+    beat(registry, 2, true, &[], later(1)).await.unwrap();
     assert_eq!(registry.get(&entry.entry.id()).await.unwrap().state, Up);
 }
 
@@ -107,7 +107,7 @@ pub(crate) async fn a_heartbeat_names_what_is_unknown_or_not_the_nodes_own(store
     let reports = [&own, &others, &unknown].map(|entry| report(entry.entry.id(), false, 7));
     let mut named = vec![others.entry.id(), unknown.entry.id()];
     named.sort_unstable();
-    assert_eq!(registry.heartbeat(&key(1), true, &reports, NOW).await, Ok(named));
+    assert_eq!(beat(registry, 1, true, &reports, NOW).await, Ok(named));
     let untouched = registry.get(&others.entry.id()).await.unwrap();
     assert_eq!((untouched.state, untouched.metrics.rtt_us), (Up, 0), "only its edges speak for a transport");
 }
@@ -135,7 +135,7 @@ async fn register_many(store: &Store, count: usize) -> Vec<SignedTransportEntry>
 pub(crate) async fn a_heartbeat_of_thousands_of_transports_is_taken_at_once(store: &Store) {
     let entries = register_many(store, 1_200).await;
     let reports: Vec<_> = entries.iter().map(|entry| report(entry.entry.id(), true, 30_000)).collect();
-    assert_eq!(store.transports().heartbeat(&key(1), true, &reports, later(1)).await, Ok(vec![]));
+    assert_eq!(beat(store.transports(), 1, true, &reports, later(1)).await, Ok(vec![]));
     let all =
         store.transports().list(&Filter { edge: Some(key(1)), ..Filter::default() }, 2_000).await.unwrap();
     assert_eq!(all.len(), 1_200);
@@ -155,7 +155,7 @@ pub(crate) async fn a_nodes_transports_go_down_when_its_lease_passes_and_expire_
     let now = later(LEASE.as_secs() + 1);
     for node in [2, 3] {
         let reports = [report(left_id, true, 0), report(kept_id, true, 0)];
-        registry.heartbeat(&key(node), true, &reports, now).await.unwrap();
+        beat(registry, node, true, &reports, now).await.unwrap();
     }
     let swept = registry.sweep(now).await.unwrap();
     assert_eq!((swept.lapsed, swept.down, swept.expired), (1, 1, 0));
@@ -167,11 +167,11 @@ pub(crate) async fn a_nodes_transports_go_down_when_its_lease_passes_and_expire_
     let now = now.plus(Duration::from_secs(1));
     let reports = [report(left_id, true, 0), report(kept_id, true, 0)];
     for node in [2, 3] {
-        registry.heartbeat(&key(node), true, &reports, now).await.unwrap();
+        beat(registry, node, true, &reports, now).await.unwrap();
     }
     assert_eq!(registry.sweep(now).await.unwrap().expired, 1);
     assert_eq!(registry.get(&left_id).await, Err(StoreError::NotFound));
-    assert_eq!(registry.heartbeat(&key(1), true, &reports[..1], now).await, Ok(vec![left_id]));
+    assert_eq!(beat(registry, 1, true, &reports[..1], now).await, Ok(vec![left_id]));
     let back = registry.register(&left, &key(1), now).await.unwrap();
     assert!(back.new, "an expired transport may be registered again with the entry that it had");
 }
@@ -181,10 +181,10 @@ pub(crate) async fn a_renewed_lease_does_not_pass(store: &Store) {
     let entry = signed(1, 2, "tcp", NOW);
     let id = entry.entry.id();
     registry.register(&entry, &key(1), NOW).await.unwrap();
-    for beat in 1..=10 {
-        let now = later(beat * HEARTBEAT_INTERVAL.as_secs());
+    for interval in 1..=10 {
+        let now = later(interval * HEARTBEAT_INTERVAL.as_secs());
         for node in [1, 2] {
-            registry.heartbeat(&key(node), true, &[report(id, true, 0)], now).await.unwrap();
+            beat(registry, node, true, &[report(id, true, 0)], now).await.unwrap();
         }
         assert_eq!(registry.sweep(now).await.unwrap().lapsed, 0);
     }
@@ -197,7 +197,7 @@ pub(crate) async fn listings_filter_and_turn_pages(store: &Store) {
         registry.register(&signed(a, b, kind, NOW), &key(by), NOW).await.unwrap();
     }
     let down = signed(2, 3, "tcp", NOW).entry.id();
-    registry.heartbeat(&key(3), true, &[report(down, false, 0)], NOW).await.unwrap();
+    beat(registry, 3, true, &[report(down, false, 0)], NOW).await.unwrap();
 
     let mut ids = Vec::new();
     let mut filter = Filter::default();
@@ -228,7 +228,7 @@ pub(crate) async fn stats_count_by_type_state_and_node(store: &Store) {
         registry.register(&signed(a, b, kind, NOW), &key(by), NOW).await.unwrap();
     }
     let down = signed(1, 2, "tcp", NOW).entry.id();
-    registry.heartbeat(&key(1), true, &[report(down, false, 0)], NOW).await.unwrap();
+    beat(registry, 1, true, &[report(down, false, 0)], NOW).await.unwrap();
     let stats = registry.stats().await.unwrap();
     assert_eq!((stats.nodes, stats.transports.up, stats.transports.down), (3, 2, 1));
     assert_eq!((stats.by_type["tcp"].up, stats.by_type["tcp"].down, stats.by_type["quic"].up), (1, 1, 1));
