@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use byway_api::{
     Event,
-    transport_discovery::{Change, EventsQuery, GetSnapshot, WatchTransports},
+    transport_discovery::{Change, EventsQuery, GetSnapshot, SnapshotPart, WatchTransports},
 };
 use byway_base::{
     Code, Problem,
@@ -152,10 +152,8 @@ impl Follower {
             (client.clone(), stop.clone(), self.threads, Handle::current());
         let loaded = self.in_background(move |mirror| {
             // Mere reading of a large snapshot takes seconds, keys being points on a curve. So it happens here, too.
-            let call = stop.run_until_cancelled(client.call::<GetSnapshot>((), (), ()));
-            let snapshot = runtime.block_on(call).ok_or(End::Closed)??;
-            let (sequence, entries) = (snapshot.sequence, snapshot.transports.len());
-            mirror.load(snapshot, threads);
+            let reading = stop.run_until_cancelled(read(&client, mirror, threads));
+            let (sequence, entries) = runtime.block_on(reading).ok_or(End::Closed)??;
             let view = mirror.view();
             tracing::info!(sequence, entries, genuine = view.counts.transports, "took a snapshot");
             Ok::<_, End>((sequence, view))
@@ -223,4 +221,29 @@ impl Follower {
         self.mirror = mirror;
         Ok(done)
     }
+}
+
+/// Reads a snapshot into a mirror of its own, which takes the place of `mirror` once it is whole. Answers the snapshot's
+/// number and how many entries came.
+async fn read(client: &Client, mirror: &mut Mirror, threads: usize) -> Result<(u64, usize), End> {
+    let mut parts = client.feed::<GetSnapshot>((), ()).await?;
+    let (mut fresh, mut number, mut entries) = (Mirror::default(), None, 0);
+    while let Some(part) = parts.next().await {
+        match part? {
+            SnapshotPart::Begin { sequence } => {
+                number = Some(sequence);
+                fresh = Mirror::begin(sequence);
+            }
+            SnapshotPart::Nodes(nodes) => fresh.load_nodes(nodes),
+            SnapshotPart::Transports(transports) => {
+                entries += transports.len();
+                fresh.load(&transports, mirror, threads);
+            }
+        }
+    }
+    let sequence = number.ok_or_else(|| {
+        Problem::new(Code::Protocol, "cannot use the snapshot", "it does not say of which number it is")
+    })?;
+    *mirror = fresh;
+    Ok((sequence, entries))
 }

@@ -7,7 +7,7 @@ mod verified;
 
 use std::time::Instant;
 
-use byway_api::transport_discovery::{ChangeKind, NodeView, Snapshot, TransportState, TransportView};
+use byway_api::transport_discovery::{ChangeKind, NodeView, TransportState, TransportView};
 use byway_route_graph::{Graph, Metrics, Transport};
 
 use crate::latest::View;
@@ -31,24 +31,29 @@ impl Mirror {
         self.sequence = None;
     }
 
-    /// Replaces everything. Signatures that were verified before are not verified again; the others are by `threads`
-    /// threads at once.
-    pub(crate) fn load(&mut self, snapshot: Snapshot, threads: usize) {
-        let Snapshot { sequence, transports, nodes } = snapshot;
-        let verdicts = judge_all(&self.graph, &transports, threads);
-        let graph = Graph::seeded(rand::random());
-        let mut fresh = Self { graph, sequence: Some(sequence) };
+    /// An empty mirror, for the snapshot of this number.
+    pub(crate) fn begin(sequence: u64) -> Self {
         for reason in Refusal::NAMES {
             // A counter that begins with its first increment hides that increment from rates.
             metrics::counter!("byway_mirror_refused_total", "reason" => reason).increment(0);
         }
-        for node in nodes {
-            fresh.put_node(node);
-        }
+        Self { graph: Graph::seeded(rand::random()), sequence: Some(sequence) }
+    }
+
+    /// Takes transports of a snapshot over. Signatures that `known` has verified are not verified again; the others are by
+    /// `threads` threads at once.
+    pub(crate) fn load(&mut self, transports: &[TransportView], known: &Self, threads: usize) {
+        let verdicts = judge_all(&known.graph, transports, threads);
         for (view, verdict) in transports.iter().zip(verdicts) {
-            fresh.put(view, verdict);
+            self.put(view, verdict);
         }
-        *self = fresh;
+    }
+
+    /// Takes nodes of a snapshot over.
+    pub(crate) fn load_nodes(&mut self, nodes: Vec<NodeView>) {
+        for node in nodes {
+            self.put_node(node);
+        }
     }
 
     /// Takes one change over. Changes must come in order; one that is contained already does no harm.

@@ -4,16 +4,19 @@ use byway_api::{
     Page, page_limit,
     transport_discovery::{
         Change, DeleteTransport, GetSnapshot, GetTransport, GetTransportStats, Heartbeat, HeartbeatReply,
-        ListTransports, PutTransport, Snapshot, TransportStats, TransportView, WatchTransports,
+        ListTransports, PutTransport, SnapshotPart, TransportStats, TransportView, WatchTransports,
     },
 };
 use byway_base::{Code, Problem, TransportId, UnixTime, limits::CLOCK_SKEW};
 use byway_clock::Clock;
-use byway_http::server::{Call, EventStream, Handle, Watch};
+use byway_http::server::{Call, EventStream, Feed, Handle, LineStream, Watch};
 use byway_store::{Store, StoreError, transports::Filter};
 use byway_wire::{SignedTransportEntry, transport_entry::EntryError};
 
-use crate::events::{self, Readers};
+use crate::{
+    events::{self, Readers},
+    snapshot,
+};
 
 /// What every handler shares.
 #[derive(Debug)]
@@ -80,7 +83,13 @@ impl Handle<DeleteTransport> for Api {
         if held.signed.entry.other_edge(&call.caller).is_none() {
             return Err(not_an_edge(WHAT));
         }
-        registry.remove(&id, self.clock.now()).await.map_err(|error| lookup(WHAT, id, error))?;
+        let removed = registry.remove(&id, call.query.issued, self.clock.now()).await;
+        removed.map_err(|error| match error {
+            StoreError::Conflict { newer } => {
+                Problem::new(Code::Conflict, WHAT, format!("it was registered anew with an entry of {newer}"))
+            }
+            other => lookup(WHAT, id, other),
+        })?;
         tracing::debug!(?id, by = ?call.caller, "transport removed");
         metrics::counter!("byway_transports_removed_total").increment(1);
         Ok(())
@@ -115,7 +124,8 @@ impl Handle<Heartbeat> for Api {
     async fn handle(&self, call: Call<Heartbeat>) -> Result<HeartbeatReply, Problem> {
         let (transit, reports) = (call.body.transit, call.body.transports);
         let now = self.clock.now();
-        let unknown = self.store.transports().heartbeat(&call.caller, transit, &reports, now).await;
+        let unknown =
+            self.store.transports().heartbeat(&call.caller, transit, &reports, call.stamp, now).await;
         metrics::counter!("byway_heartbeats_total").increment(1);
         unknown
             .map(HeartbeatReply::new)
@@ -133,9 +143,9 @@ impl Watch<WatchTransports> for Api {
     }
 }
 
-impl Handle<GetSnapshot> for Api {
-    async fn handle(&self, _: Call<GetSnapshot>) -> Result<Snapshot, Problem> {
-        Ok(self.store.transports().snapshot().await?)
+impl Feed<GetSnapshot> for Api {
+    async fn feed(&self, _: Call<GetSnapshot>) -> Result<LineStream<SnapshotPart>, Problem> {
+        Ok(snapshot::begin(self.store.clone()).await?)
     }
 }
 

@@ -8,6 +8,7 @@ mod api;
 mod config;
 mod events;
 mod leases;
+mod snapshot;
 
 pub use byway_clock::Clock;
 pub use byway_registry::{Config, RawStore};

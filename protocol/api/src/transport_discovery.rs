@@ -18,18 +18,20 @@ service! {
         /// Registers a transport. The entry is signed by both edges; the caller is one of them. Idempotent.
         PutTransport: PUT "/v1/transports/{id}", signed, path TransportPath, body SignedTransportEntry,
             reply TransportView, codes [Denied, BadSignature, Conflict], audited;
-        /// Removes a transport. The caller is one of its edges.
-        DeleteTransport: DELETE "/v1/transports/{id}", signed, path TransportPath, codes [Denied, NotFound], audited;
+        /// Removes a transport that was registered with the entry of that date. The caller is one of its edges.
+        DeleteTransport: DELETE "/v1/transports/{id}", signed, path TransportPath, query EntryQuery,
+            codes [Denied, NotFound, Conflict], audited;
         /// One transport.
         GetTransport: GET "/v1/transports/{id}", open, path TransportPath, reply TransportView, codes [NotFound];
         /// Transports by edge, type and state, in pages.
         ListTransports: GET "/v1/transports", open, query TransportsQuery, reply Page<TransportView>, codes [];
-        /// Reports the caller's transports and renews their leases. One per node and interval.
+        /// Reports the caller's transports and renews their leases. One per node and interval. A report that was signed
+        /// before another that was taken is refused as a replay.
         Heartbeat: POST "/v1/heartbeats", signed, body HeartbeatRequest, reply HeartbeatReply, codes [];
         /// Every change after `since`, or from now on, as it happens.
         WatchTransports: GET "/v1/events", open, query EventsQuery, stream Change, codes [];
-        /// Everything at once, for a reader that starts.
-        GetSnapshot: GET "/v1/snapshot", open, reply Snapshot, codes [];
+        /// Everything there is, for a reader that starts: first `begin`, then nodes and transports, some at a time.
+        GetSnapshot: GET "/v1/snapshot", open, lines SnapshotPart, codes [];
         /// Counts for dashboards.
         GetTransportStats: GET "/v1/stats", open, reply TransportStats, codes [];
     }
@@ -40,6 +42,14 @@ service! {
 pub struct TransportPath {
     /// The transport.
     pub id: TransportId,
+}
+
+/// Names one of a transport's entries, so that a copy of the request has no power over a later one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EntryQuery {
+    /// When the entry was issued.
+    pub issued: UnixTime,
 }
 
 /// Which transports to list.
@@ -229,15 +239,22 @@ pub struct NodeView {
     pub transit: bool,
 }
 
-/// The whole registry at one sequence number.
+/// A part of the whole registry.
+///
+/// The registry goes on while it is read. Who has read all parts and then applies the changes after `sequence` has the
+/// present state; some of those changes may be contained already, and applying them again does no harm.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Snapshot {
-    /// The last change contained; resume from here.
-    pub sequence: u64,
-    /// All transports.
-    pub transports: Vec<TransportView>,
-    /// All nodes that reported.
-    pub nodes: Vec<NodeView>,
+#[serde(rename_all = "kebab-case")]
+pub enum SnapshotPart {
+    /// Comes first.
+    Begin {
+        /// The last change that is surely contained; resume from here.
+        sequence: u64,
+    },
+    /// Nodes that reported, at most [`SNAPSHOT_PART`](byway_base::limits::SNAPSHOT_PART), in the order of their keys.
+    Nodes(Vec<NodeView>),
+    /// Transports, at most [`SNAPSHOT_PART`](byway_base::limits::SNAPSHOT_PART), in the order of their ids.
+    Transports(Vec<TransportView>),
 }
 
 /// Counts of the registry.
@@ -245,7 +262,7 @@ pub struct Snapshot {
 pub struct TransportStats {
     /// The last change's number.
     pub sequence: u64,
-    /// Nodes with at least one transport.
+    /// Nodes that hold a lease, or have transports still.
     pub nodes: u64,
     /// All transports.
     pub transports: StateCount,

@@ -32,8 +32,8 @@ fn forged(mut view: TransportView) -> TransportView {
 }
 
 fn loaded(transports: Vec<TransportView>, threads: usize) -> Mirror {
-    let mut mirror = Mirror::default();
-    mirror.load(Snapshot { sequence: 1, transports, nodes: Vec::new() }, threads);
+    let mut mirror = Mirror::begin(1);
+    mirror.load(&transports, &Mirror::default(), threads);
     mirror
 }
 
@@ -106,8 +106,9 @@ fn changes_end_where_a_snapshot_of_the_same_moment_does() {
     ]) {
         changed.apply(sequence, change);
     }
-    let mut whole = Mirror::default();
-    whole.load(Snapshot { sequence: 6, transports: vec![down, stays], nodes: vec![refusing] }, 2);
+    let mut whole = Mirror::begin(6);
+    whole.load_nodes(vec![refusing]);
+    whole.load(&[down, stays], &Mirror::default(), 2);
     assert_eq!(changed.sequence(), whole.sequence());
     assert!(*changed.view().csr == *whole.view().csr);
 }

@@ -6,12 +6,12 @@ use byway_api::{
     Event, Page,
     transport_discovery::{
         Change, ChangeKind, DeleteTransport, EdgeClaim, GetSnapshot, GetTransport, GetTransportStats,
-        Heartbeat, HeartbeatReply, ListTransports, Metrics, NodeView, PutTransport, Snapshot,
+        Heartbeat, HeartbeatReply, ListTransports, Metrics, NodeView, PutTransport, SnapshotPart,
         TransportDiscovery, TransportState, TransportStats, TransportView, WatchTransports,
     },
 };
 use byway_base::{Code, Problem, PublicKey, SecretKey, TransportId, TransportType, UnixTime};
-use byway_http::server::{Call, EventStream, Handle, Server, Watch};
+use byway_http::server::{Call, EventStream, Feed, Handle, LineStream, Server, Watch};
 use byway_wire::TransportEntry;
 use futures_util::{StreamExt, stream};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -99,12 +99,16 @@ impl Registry {
     }
 }
 
-impl Handle<GetSnapshot> for Registry {
-    async fn handle(&self, _: Call<GetSnapshot>) -> Result<Snapshot, Problem> {
+impl Feed<GetSnapshot> for Registry {
+    async fn feed(&self, _: Call<GetSnapshot>) -> Result<LineStream<SnapshotPart>, Problem> {
         self.0.send_modify(|book| book.snapshots += 1);
         let book = self.0.borrow();
-        let (transports, nodes) = (book.transports.values().cloned().collect(), book.nodes.clone());
-        Ok(Snapshot { sequence: book.sequence, transports, nodes })
+        // One at a time, so that a reader must put several together.
+        let transports = book.transports.values().map(|view| SnapshotPart::Transports(vec![view.clone()]));
+        let begin = SnapshotPart::Begin { sequence: book.sequence };
+        let parts: Vec<_> =
+            [begin, SnapshotPart::Nodes(book.nodes.clone())].into_iter().chain(transports).map(Ok).collect();
+        Ok(stream::iter(parts).boxed())
     }
 }
 

@@ -6,7 +6,7 @@
 use byway_api::{
     local::{DialRequest, GetStatus, ListRoutes, STREAM_PROTOCOL},
     setup_node,
-    transport_discovery::{DeleteTransport, TransportPath},
+    transport_discovery::{DeleteTransport, EntryQuery, TransportPath},
 };
 use byway_app_sdk::LocalNode;
 use byway_base::{Code, Port, SecretKey, TransportId, limits::HTTP_BODY_MAX};
@@ -94,7 +94,8 @@ async fn services_refuse_what_is_malformed_unsigned_or_not_the_callers_to_do() {
     let stranger = SecretKey::from_seed([9; 32]);
     let id = network.transports().await.unwrap()[0].id;
     let client = network.client("transport-discovery", stranger.clone());
-    let problem = client.call::<DeleteTransport>(TransportPath { id }, (), ()).await.unwrap_err();
+    let of = EntryQuery { issued: byway_clock::unix_now() };
+    let problem = client.call::<DeleteTransport>(TransportPath { id }, of, ()).await.unwrap_err();
     assert_eq!(problem.code, Code::Denied, "{problem}");
     let client = network.client("setup-node", stranger);
     let problem = client.call::<setup_node::ListRoutes>((), Default::default(), ()).await.unwrap_err();

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::SystemTime};
 use byway_api::{
     local::{DialRequest, GetStatus, ListRoutes, PathsRequest, ShowPaths},
     messaging_discovery::{GetRecord, PutRecord, RecordPath},
-    transport_discovery::{GetTransport, PutTransport, TransportPath},
+    transport_discovery::{DeleteTransport, EntryQuery, GetTransport, PutTransport, TransportPath},
 };
 use byway_base::{RouteId, SecretKey, TransportType, UnixTime, limits::RECORD_TTL};
 use byway_e2e::{Apps, CONTROL_PLANE, LiveStream, NODES, Network, PATIENCE, dial, exchange};
@@ -242,7 +242,7 @@ async fn what_was_acknowledged_outlives_kill_9_of_services_and_database() {
         assert!(listed.iter().any(|kept| kept.signed == view.signed), "{view:?} is in {listed:?}");
     }
     transports
-        .call::<byway_api::transport_discovery::DeleteTransport>(TransportPath { id }, (), ())
+        .call::<DeleteTransport>(TransportPath { id }, EntryQuery { issued: entry.entry.issued }, ())
         .await
         .unwrap();
     scene.recovered().await;

@@ -9,8 +9,8 @@ use std::{
 };
 
 use byway_api::transport_discovery::{
-    GetTransport, Heartbeat, HeartbeatRequest, Metrics, PutTransport, TransportPath, TransportReport,
-    TransportView,
+    EntryQuery, GetTransport, Heartbeat, HeartbeatRequest, Metrics, PutTransport, TransportPath,
+    TransportReport, TransportView,
 };
 use byway_base::{Problem, PublicKey, SecretKey, TransportId, TransportType, UnixTime};
 use byway_http::client::Client;
@@ -88,6 +88,12 @@ impl Running {
         Self::start_in(self.directory, self.clock, None).await
     }
 
+    /// Ends it without a word, as the end of its process would.
+    pub(crate) async fn kill(self) {
+        self.task.abort();
+        assert!(self.task.await.unwrap_err().is_cancelled());
+    }
+
     pub(crate) fn now(&self) -> UnixTime {
         self.clock.now()
     }
@@ -130,6 +136,11 @@ impl Running {
 
 pub(crate) fn secret(seed: u8) -> SecretKey {
     SecretKey::from_seed([seed; 32])
+}
+
+/// Names an entry to whoever is to delete it.
+pub(crate) fn of(signed: &SignedTransportEntry) -> EntryQuery {
+    EntryQuery { issued: signed.entry.issued }
 }
 
 pub(crate) fn signed(a: u8, b: u8, issued: UnixTime) -> SignedTransportEntry {

@@ -8,4 +8,5 @@ mod leases;
 mod raw;
 mod registration;
 mod replay;
+mod replicas;
 mod stream;

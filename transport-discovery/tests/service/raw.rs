@@ -14,15 +14,30 @@ pub(crate) fn request(
     path: &str,
     signer: Option<(&SecretKey, UnixTime)>,
 ) -> String {
-    let mut text =
-        format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: 0\r\n");
+    with_body(method, host, path, signer, "")
+}
+
+/// A request with a body of JSON.
+pub(crate) fn with_body(
+    method: &str,
+    host: &str,
+    path: &str,
+    signer: Option<(&SecretKey, UnixTime)>,
+    body: &str,
+) -> String {
+    let mut text = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/json\r\n\
+        content-length: {}\r\n",
+        body.len()
+    );
     if let Some((secret, now)) = signer {
-        let target = Target::new(method, host, path, None);
-        for (name, value) in sign_request(secret, &target, b"", now, &fresh_nonce()) {
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        let target = Target::new(method, host, path, query);
+        for (name, value) in sign_request(secret, &target, body.as_bytes(), now, &fresh_nonce()) {
             text.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap()));
         }
     }
-    text + "\r\n"
+    text + "\r\n" + body
 }
 
 /// Sends bytes to a service; answers the status, and the body as far as it is text.

@@ -8,7 +8,7 @@ use byway_api::transport_discovery::{
 use byway_base::{Code, TransportType, UnixTime, limits::CLOCK_SKEW};
 use byway_wire::{SignedTransportEntry, TransportEntry};
 
-use crate::fixture::{Running, secret, signed};
+use crate::fixture::{Running, of, secret, signed};
 
 #[tokio::test]
 async fn what_both_edges_signed_is_registered_and_every_reader_can_verify_it() {
@@ -86,7 +86,7 @@ async fn someone_elses_published_entry_gives_no_power_over_the_transport() {
     let published = service.get(path.id).await.unwrap().signed;
     let attacker = service.client(3);
     for refused in [
-        attacker.call::<DeleteTransport>(path, (), ()).await.unwrap_err(),
+        attacker.call::<DeleteTransport>(path, of(&entry), ()).await.unwrap_err(),
         attacker.call::<PutTransport>(path, (), published).await.unwrap_err(),
     ] {
         assert_eq!(refused.code, Code::Denied);
@@ -102,9 +102,9 @@ async fn either_edge_deletes_a_transport() {
         let entry = service.entry(edge, peer);
         let path = TransportPath { id: entry.entry.id() };
         service.put(peer, &entry).await.unwrap();
-        service.client(edge).call::<DeleteTransport>(path, (), ()).await.unwrap();
+        service.client(edge).call::<DeleteTransport>(path, of(&entry), ()).await.unwrap();
         assert_eq!(service.get(path.id).await.unwrap_err().code, Code::NotFound);
-        let again = service.client(edge).call::<DeleteTransport>(path, (), ()).await.unwrap_err();
+        let again = service.client(edge).call::<DeleteTransport>(path, of(&entry), ()).await.unwrap_err();
         assert_eq!(again.code, Code::NotFound);
     }
 }

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use byway_api::transport_discovery::{DeleteTransport, TransportPath, TransportState};
 use byway_base::{Code, UnixTime};
+use byway_wire::SignedTransportEntry;
 
 use crate::{
-    fixture::{Running, secret, signed},
+    fixture::{Running, of, secret, signed},
     raw,
 };
 
 /// Requests are dated by the machine's clock, whatever the service's registry thinks.
-fn machine() -> UnixTime {
+pub(crate) fn machine() -> UnixTime {
     UnixTime(std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs())
 }
 
@@ -21,7 +22,7 @@ async fn a_replayed_deletion_does_not_delete_what_was_registered_since() {
     let first = service.entry(1, 2);
     let id = first.entry.id();
     service.put(1, &first).await.unwrap();
-    let path = format!("/v1/transports/{id}");
+    let path = format!("/v1/transports/{id}?issued={}", first.entry.issued.0);
     let host = service.address.clone();
     // Signed requests from before the start are refused, and the service may have started within this second.
     let recorded = raw::request("DELETE", &host, &path, Some((&secret(1), UnixTime(machine().0 + 1))));
@@ -41,7 +42,9 @@ async fn a_signature_serves_no_other_method_path_or_host_and_none_is_no_signatur
     for entry in [&mine, &other] {
         service.put(1, entry).await.unwrap();
     }
-    let [mine, other] = [mine, other].map(|signed| format!("/v1/transports/{}", signed.entry.id()));
+    let [mine, other] = [mine, other].map(|SignedTransportEntry { entry, .. }| {
+        format!("/v1/transports/{}?issued={}", entry.id(), entry.issued.0)
+    });
     let host = service.address.clone();
     let signer = secret(1);
     let now = Some((&signer, UnixTime(machine().0 + 1)));
@@ -57,7 +60,8 @@ async fn a_signature_serves_no_other_method_path_or_host_and_none_is_no_signatur
         assert!(status == 401 && reply.contains(code.as_str()), "{altered}\n{reply}");
     }
     for path in [mine, other] {
-        assert_eq!(raw::send(&host, &raw::request("GET", &host, &path, None)).await.0, 200);
+        let path = path.split('?').next().unwrap();
+        assert_eq!(raw::send(&host, &raw::request("GET", &host, path, None)).await.0, 200);
     }
 }
 
@@ -72,7 +76,7 @@ async fn an_old_registration_does_not_bring_a_deleted_transport_back() {
     assert!(replaced.code == Code::Conflict && replaced.why.contains(&newer.entry.issued.0.to_string()));
 
     service.advance(Duration::from_secs(5));
-    service.client(2).call::<DeleteTransport>(path, (), ()).await.unwrap();
+    service.client(2).call::<DeleteTransport>(path, of(&newer), ()).await.unwrap();
     for replayed in [&old, &newer] {
         let refused = service.put(1, replayed).await.unwrap_err();
         assert_eq!(refused.code, Code::Conflict);

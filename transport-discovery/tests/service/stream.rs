@@ -3,14 +3,14 @@
 use byway_api::{
     Event,
     transport_discovery::{
-        Change, ChangeKind, DeleteTransport, EventsQuery, GetSnapshot, GetTransportStats, TransportPath,
-        WatchTransports,
+        Change, ChangeKind, DeleteTransport, EventsQuery, GetSnapshot, GetTransportStats, SnapshotPart,
+        TransportPath, WatchTransports,
     },
 };
 use byway_http::client::Events;
 use futures_util::StreamExt;
 
-use crate::fixture::Running;
+use crate::fixture::{Running, of};
 
 async fn watch(service: &Running, since: Option<u64>) -> Events<Change> {
     service.client(9).watch::<WatchTransports>((), EventsQuery { since }, None).await.unwrap()
@@ -30,16 +30,22 @@ async fn next(events: &mut Events<Change>) -> Change {
 async fn a_snapshot_is_continued_by_the_stream_without_a_gap() {
     let service = Running::start().await;
     service.put(1, &service.entry(1, 2)).await.unwrap();
-    let snapshot = service.client(9).call::<GetSnapshot>((), (), ()).await.unwrap();
-    assert_eq!((snapshot.sequence, snapshot.transports.len()), (1, 1));
+    let parts = service.client(9).feed::<GetSnapshot>((), ()).await.unwrap();
+    let parts: Vec<_> = parts.map(Result::unwrap).collect().await;
+    let [SnapshotPart::Begin { sequence }, SnapshotPart::Nodes(nodes), SnapshotPart::Transports(transports)] =
+        &parts[..]
+    else {
+        panic!("{parts:?}")
+    };
+    assert_eq!((*sequence, nodes.len(), transports.len()), (1, 0, 1));
     let second = service.entry(1, 3);
     service.put(1, &second).await.unwrap();
 
-    let mut events = watch(&service, Some(snapshot.sequence)).await;
+    let mut events = watch(&service, Some(*sequence)).await;
     let missed = next(&mut events).await;
     assert!(matches!(missed.event, ChangeKind::Registered { transport } if transport.signed == second));
     let path = TransportPath { id: second.entry.id() };
-    service.client(3).call::<DeleteTransport>(path, (), ()).await.unwrap();
+    service.client(3).call::<DeleteTransport>(path, of(&second), ()).await.unwrap();
     assert_eq!(next(&mut events).await.event, ChangeKind::Removed { id: path.id });
     assert_eq!(service.beat(1, &[]).await, []);
     assert!(matches!(next(&mut events).await.event, ChangeKind::Node { node } if node.transit));

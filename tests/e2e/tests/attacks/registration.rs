@@ -3,8 +3,8 @@
 use byway_api::{
     messaging_discovery::{GetRecord, PutRecord, RecordPath},
     transport_discovery::{
-        DeleteTransport, GetTransport, Heartbeat, HeartbeatRequest, Metrics, PutTransport, TransportPath,
-        TransportReport, TransportState, TransportView,
+        DeleteTransport, EntryQuery, GetTransport, Heartbeat, HeartbeatRequest, Metrics, PutTransport,
+        TransportPath, TransportReport, TransportState, TransportView,
     },
 };
 use byway_base::{Code, OverlayAddress, Policy, Port, Problem, SecretKey, Signature, TransportId, UnixTime};
@@ -103,6 +103,7 @@ async fn the_published_entry_of_others_removes_nothing() {
     let nodes = plane.row(&[1, 2], &[]).await;
     let path = TransportPath { id: tcp_between(nodes[0].key(), nodes[1].key()) };
     let published = get(&plane, path.id).await.unwrap().signed;
+    let of = EntryQuery { issued: published.entry.issued };
     let address = plane.transport_discovery.address;
     let (text, body) = (format!("/v1/transports/{}", path.id), serde_json::to_string(&published).unwrap());
     let mut by_nobody = RawRequest::signed(&secret(66), "DELETE", address, &text, &body);
@@ -111,7 +112,7 @@ async fn the_published_entry_of_others_removes_nothing() {
 
     let eve = plane.transport_discovery.client(&secret(66));
     for refused in [
-        eve.call::<DeleteTransport>(path, (), ()).await.unwrap_err(),
+        eve.call::<DeleteTransport>(path, of, ()).await.unwrap_err(),
         eve.call::<PutTransport>(path, (), published).await.unwrap_err(),
     ] {
         assert_eq!(refused.code, Code::Denied);
@@ -128,7 +129,8 @@ async fn a_deleted_transport_does_not_return_with_its_old_signatures() {
     let old = entry(&secret(1), &secret(2), unix_now());
     put(&plane, 1, &old).await.unwrap();
     let path = TransportPath { id: old.entry.id() };
-    plane.transport_discovery.client(&secret(1)).call::<DeleteTransport>(path, (), ()).await.unwrap();
+    let of = EntryQuery { issued: old.entry.issued };
+    plane.transport_discovery.client(&secret(1)).call::<DeleteTransport>(path, of, ()).await.unwrap();
     for edge in [1, 2] {
         assert_eq!(put(&plane, edge, &old).await.unwrap_err().code, Code::Conflict);
     }

@@ -6,12 +6,12 @@ use byway_api::{
     Event, Page,
     transport_discovery::{
         Change, ChangeKind, DeleteTransport, EdgeClaim, GetSnapshot, GetTransport, GetTransportStats,
-        Heartbeat, HeartbeatReply, ListTransports, Metrics, PutTransport, Snapshot, TransportDiscovery,
+        Heartbeat, HeartbeatReply, ListTransports, Metrics, PutTransport, SnapshotPart, TransportDiscovery,
         TransportState, TransportStats, TransportView, WatchTransports,
     },
 };
 use byway_base::{Code, Problem, SecretKey, UnixTime};
-use byway_http::server::{Call, EventStream, Handle, Server, Watch};
+use byway_http::server::{Call, EventStream, Feed, Handle, LineStream, Server, Watch};
 use byway_wire::{SignedTransportEntry, TransportEntry};
 use futures_util::{StreamExt, stream};
 use tokio::net::TcpListener;
@@ -45,10 +45,12 @@ impl LyingDiscovery {
     }
 }
 
-impl Handle<GetSnapshot> for Book {
-    async fn handle(&self, _: Call<GetSnapshot>) -> Result<Snapshot, Problem> {
+impl Feed<GetSnapshot> for Book {
+    async fn feed(&self, _: Call<GetSnapshot>) -> Result<LineStream<SnapshotPart>, Problem> {
         let sequence = self.snapshot.len() as u64;
-        Ok(Snapshot { sequence, transports: self.snapshot.clone(), nodes: Vec::new() })
+        let parts =
+            [SnapshotPart::Begin { sequence }, SnapshotPart::Transports(self.snapshot.clone())].map(Ok);
+        Ok(stream::iter(parts).boxed())
     }
 }
 
