@@ -8,6 +8,7 @@ mod guard;
 mod lines;
 mod list;
 mod patient;
+mod rates;
 mod serving;
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
@@ -17,8 +18,8 @@ use byway_api::{Service, openapi};
 use byway_base::{
     SecretKey,
     limits::{
-        HTTP_BODY_MAX, HTTP_CONNECTIONS, HTTP_CONNECTIONS_PER_ADDRESS, HTTP_HEADER_TIMEOUT, HTTP_STREAMS,
-        HTTP_TIMEOUT,
+        HTTP_BODY_MAX, HTTP_BURST, HTTP_CONNECTIONS, HTTP_CONNECTIONS_PER_ADDRESS, HTTP_HEADER_TIMEOUT,
+        HTTP_RATE, HTTP_STREAMS, HTTP_TIMEOUT,
     },
 };
 use byway_clock::unix_now;
@@ -28,7 +29,10 @@ use tokio_util::sync::CancellationToken;
 pub use answer::problem_response;
 pub use call::{Call, EventStream, Feed, Handle, LineStream, Watch};
 pub use list::HandleAll;
+pub use rates::Rate;
 pub use serving::Serving;
+
+use rates::Rates;
 
 use crate::{Audit, authority::Authorities, signature::RequestVerifier};
 
@@ -67,6 +71,8 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Streams in all.
     pub streams: usize,
+    /// How often one key, or one network without a key, may ask.
+    pub rate: Rate,
 }
 
 impl Default for Limits {
@@ -78,6 +84,7 @@ impl Default for Limits {
             connections: HTTP_CONNECTIONS,
             connections_per_address: HTTP_CONNECTIONS_PER_ADDRESS,
             streams: HTTP_STREAMS,
+            rate: Rate { per_second: HTTP_RATE, burst: HTTP_BURST },
         }
     }
 }
@@ -90,6 +97,7 @@ pub struct Context {
     secret: Option<SecretKey>,
     limits: Limits,
     streams: Arc<Semaphore>,
+    rates: Rates,
     shutdown: CancellationToken,
 }
 
@@ -167,6 +175,7 @@ impl<S: Service> Server<S> {
             audit: self.audit,
             secret: self.secret,
             streams: Arc::new(Semaphore::new(self.limits.streams)),
+            rates: Rates::new(self.limits.rate),
             limits: self.limits,
             shutdown,
         });

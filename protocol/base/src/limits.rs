@@ -268,6 +268,13 @@ pub const HTTP_CONNECTIONS: usize = 8_192;
 pub const HTTP_CONNECTIONS_PER_ADDRESS: usize = 2_048;
 /// Change streams that an HTTP server holds open.
 pub const HTTP_STREAMS: usize = 1_024;
+/// Requests per second that one key, or one network without a key, may make at one service on average: 10 000 times what a
+/// node needs, and a tenth of what one core answers.
+pub const HTTP_RATE: u32 = 1_000;
+/// Requests at once beyond that: a node that starts anew registers all of its transports and looks for as many paths.
+pub const HTTP_BURST: u32 = 2 * TRANSPORTS_PER_NODE as u32;
+/// Callers whose requests of the last moments are remembered at one service.
+pub const HTTP_CALLERS: usize = 65_536;
 /// Time for the header of an HTTP request, and for the next request on an idle connection.
 pub const HTTP_HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of an HTTP request's header.

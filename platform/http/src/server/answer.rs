@@ -10,13 +10,18 @@ use bytes::Bytes;
 use byway_api::{AuthClass, Endpoint, PROBLEM_JSON, ProblemDetails};
 use byway_base::{Code, Problem, Stamp};
 use byway_clock::unix_now;
-use http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use super::{Call, Context, Peer};
+use super::{Call, Context, Peer, rates::Caller};
 use crate::signature::{CONTENT_DIGEST, Refusal, content_digest};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// When to ask again, seconds: a token comes sooner, a database that is away does not.
+const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// Reads, authenticates and parses a request, in this order: who has no right to speak learns nothing of the parser.
 pub(super) async fn accept<E: Endpoint>(request: Request, context: &Context) -> Result<Call<E>, Problem> {
@@ -25,9 +30,14 @@ pub(super) async fn accept<E: Endpoint>(request: Request, context: &Context) -> 
     let (signer, stamp) = match E::Auth::AUTH {
         byway_api::Auth::Signed => {
             let (signer, stamp) = context.verifier.verify(&parts, &body, unix_now())?;
+            // Only now, as else anyone could use up another's.
+            context.rates.take(Caller::Key(signer))?;
             (Some(signer), stamp)
         }
         byway_api::Auth::Open => {
+            if let Some(caller) = Caller::unsigned(parts.extensions.get().copied()) {
+                context.rates.take(caller)?;
+            }
             check_digest(&parts.headers, &body)?;
             (None, Stamp::default())
         }
@@ -103,7 +113,11 @@ fn respond(details: ProblemDetails) -> Response {
     }
     let status = StatusCode::from_u16(details.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let json = serde_json::to_vec(&details).unwrap_or_default();
-    (status, [(CONTENT_TYPE, PROBLEM_JSON)], json).into_response()
+    let mut response = (status, [(CONTENT_TYPE, PROBLEM_JSON)], json).into_response();
+    if matches!(details.problem.code, Code::Limit | Code::NotReady) {
+        response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
+    }
+    response
 }
 
 pub(super) async fn unknown_path(uri: Uri) -> Response {

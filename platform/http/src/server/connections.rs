@@ -67,7 +67,7 @@ impl Drop for Place {
 }
 
 /// Whom an address is counted for: one host commands a whole IPv6 /64.
-fn network(ip: IpAddr) -> IpAddr {
+pub(super) fn network(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V4(ip) => ip.into(),
         IpAddr::V6(ip) => std::net::Ipv6Addr::from_bits(ip.to_bits() & (!0 << 64)).into(),

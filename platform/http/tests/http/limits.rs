@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use byway_base::Code;
-use byway_http::server::Limits;
+use byway_base::{Code, SecretKey};
+use byway_http::{
+    client::Client,
+    server::{Limits, Rate},
+};
+use futures_util::future::join_all;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -75,6 +79,30 @@ async fn one_address_cannot_take_all_connections() {
     held.write_all(request.as_bytes()).await.unwrap();
     assert_ne!(held.read(&mut [0; 64]).await.unwrap(), 0);
     assert_eq!(running.raw(&request).await, "");
+}
+
+#[tokio::test]
+async fn a_key_that_asks_too_often_is_told_to_wait_and_others_are_served() {
+    let running =
+        start_with(Limits { rate: Rate { per_second: 1, burst: 2 }, ..Limits::default() }, &[]).await;
+    let (flooding, honest) = (running.client(), SecretKey::from_seed([8; 32]));
+    let honest = Client::new(&format!("http://{}", running.address), Some(honest), None).unwrap();
+    let delete = async |client: &Client| client.call::<DeleteNote>(NotePath { id: 1 }, (), ()).await;
+    let mut answers = Vec::new();
+    // More than a second's worth each second, however slow this machine is.
+    while answers.iter().all(Result::is_ok) {
+        answers.extend(join_all((0..16).map(|_| delete(&flooding))).await);
+    }
+    let refused = answers.into_iter().find_map(Result::err).unwrap();
+    assert_eq!(refused.code, Code::Limit, "{refused}");
+    assert_eq!(delete(&honest).await, Ok(()));
+}
+
+#[tokio::test]
+async fn whoever_is_told_to_wait_is_told_how_long() {
+    let running = start_with(Limits { streams: 0, ..Limits::default() }, &[]).await;
+    let answer = running.request("GET /v1/events", &running.host(), "").await;
+    assert!(answer.starts_with("HTTP/1.1 429") && answer.contains("retry-after: 1\r\n"), "{answer}");
 }
 
 #[tokio::test]
