@@ -143,6 +143,28 @@ mod tests {
         assert!(kept[0].int("changed").is_err(), "as it was");
         let counted = one.fetch(query("SELECT value FROM counters WHERE name = 'nodes'")).await.unwrap();
         assert_eq!(counted[0].int("value"), Ok(1), "and the registry has what it had");
+
+        // As docs/howto/restore-a-registry.md says.
+        let tell = async |statement| {
+            let mut tx = one.begin().await.unwrap();
+            tx.execute(query(statement)).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        tell("ALTER SCHEMA public RENAME TO newer").await;
+        tell("CREATE SCHEMA public").await;
+        migrate(&one, None, FIRST).await.unwrap();
+        tell(
+            "DO $$ DECLARE name text; BEGIN \
+                FOR name IN SELECT tablename FROM pg_tables \
+                    WHERE schemaname = 'byway_backup_1' AND tablename <> '_sqlx_migrations' LOOP \
+                    EXECUTE format('TRUNCATE public.%I', name); \
+                    EXECUTE format('INSERT INTO public.%I SELECT * FROM byway_backup_1.%I', name, name); \
+                END LOOP; \
+            END $$",
+        )
+        .await;
+        let restored = one.fetch(query("SELECT * FROM nodes")).await.unwrap();
+        assert_eq!((restored.len(), restored[0].int("renewed")), (1, Ok(7)));
     }
 
     #[tokio::test]

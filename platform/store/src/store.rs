@@ -121,7 +121,7 @@ impl Store {
         Records::new(self)
     }
 
-    /// A reader's end of the change log, see [`changes`](crate::changes).
+    /// A reader's end of the change log, see [`changes`].
     #[must_use]
     pub fn subscribe(&self) -> Changes {
         self.shared.notifier.subscribe()

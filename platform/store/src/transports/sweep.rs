@@ -64,8 +64,8 @@ impl Transports<'_> {
     async fn lapse(&self, now: UnixTime) -> Result<(usize, u64), StoreError> {
         let mut tx = self.store.begin_change().await?;
         // Looked at twice, as a heartbeat may come in between.
-        let end = "UPDATE nodes SET live = FALSE WHERE live AND renewed < $1 AND node IN \
-            (SELECT node FROM nodes WHERE live AND renewed < $1 ORDER BY renewed LIMIT $2) RETURNING node";
+        let end = "UPDATE nodes SET live = FALSE WHERE live = TRUE AND renewed < $1 AND node IN \
+            (SELECT node FROM nodes WHERE live = TRUE AND renewed < $1 ORDER BY renewed LIMIT $2) RETURNING node";
         let ended = tx.fetch(query(end).bind(before(now, LEASE)).bind(NODES as u64)).await?;
         let nodes = ended.iter().map(|row| row.key("node")).collect::<Result<Vec<_>, _>>()?;
         let mut batch = Batch::default();
@@ -105,7 +105,7 @@ impl Transports<'_> {
     /// Forgets nodes without transports, old tombstones and old changes.
     async fn clear(&self, now: UnixTime) -> Result<(), StoreError> {
         let newest = self.newest().await?;
-        let nodes = "DELETE FROM nodes WHERE NOT live AND renewed < $1 \
+        let nodes = "DELETE FROM nodes WHERE live = FALSE AND renewed < $1 \
             AND NOT EXISTS (SELECT 1 FROM transports WHERE edge_a = nodes.node) \
             AND NOT EXISTS (SELECT 1 FROM transports WHERE edge_b = nodes.node)";
         let mut tx = self.store.begin_change().await?;

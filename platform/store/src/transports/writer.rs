@@ -3,12 +3,13 @@
 //! It takes whatever waits when it is free: nothing is delayed in the hope of more, and under load a commit is shared by all
 //! that came while the one before was made.
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use byway_base::{
     TransportId,
     limits::{STORE_BATCH, STORE_CLAIMS, STORE_ROWS, STORE_TIMEOUT},
 };
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -52,7 +53,7 @@ pub(crate) type Writer = mpsc::Sender<Job>;
 impl Store {
     /// Has the writer do something and waits for the outcome.
     pub(super) async fn ask<Q, A>(&self, ask: Q, job: fn(Asked<Q, A>) -> Job) -> Result<A, StoreError> {
-        let closed = || StoreError::Unavailable("the registry is closed".into());
+        let closed = || StoreError::Unavailable("the registry's writer gave no answer".into());
         let (answer, outcome) = oneshot::channel();
         let work = async {
             self.writer()?.send(job(Asked { ask, answer })).await.map_err(|_| closed())?;
@@ -71,7 +72,12 @@ pub(crate) fn spawn(store: WeakStore) -> Writer {
         let (mut known, mut waiting) = (Known::new(STORE_CLAIMS), Vec::new());
         while jobs.recv_many(&mut waiting, STORE_BATCH).await > 0 {
             let Some(store) = store.upgrade() else { return };
-            write(&store, &mut known, std::mem::take(&mut waiting)).await;
+            let work = write(&store, &mut known, std::mem::take(&mut waiting));
+            // A defect costs those whom it meets their answers, and not everybody the writer.
+            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+                tracing::error!("the registry's writer panicked; nobody in its last batch is answered");
+                known = Known::new(STORE_CLAIMS);
+            }
         }
     });
     writer

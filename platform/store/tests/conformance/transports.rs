@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use byway_api::transport_discovery::TransportState::{Down, Up};
-use byway_base::limits::{HEARTBEAT_INTERVAL, LEASE, TRANSPORT_RETENTION, TRANSPORTS_PER_NODE};
-use byway_base::{SecretKey, TransportType};
+use byway_base::limits::{
+    HEARTBEAT_INTERVAL, LEASE, TOMBSTONE_RETENTION, TRANSPORT_RETENTION, TRANSPORTS_PER_NODE,
+};
+use byway_base::{SecretKey, Stamp, TransportType};
 use byway_store::{Store, StoreError, transports::Filter};
 use byway_wire::{SignedTransportEntry, TransportEntry};
 use futures_util::{StreamExt, stream};
@@ -88,6 +90,33 @@ pub(crate) async fn a_heartbeat_takes_down_what_it_reports_down_or_does_not_list
         assert_eq!((view.state, view.claims[side].up, view.claims[1 - side].up), (Down, false, true));
         assert_eq!(view.claims[side].renewed_at, now);
     }
+}
+
+pub(crate) async fn an_old_heartbeat_is_refused_and_changes_nothing(store: &Store) {
+    let registry = store.transports();
+    let entry = signed(1, 2, "tcp", NOW);
+    let id = entry.entry.id();
+    registry.register(&entry, &key(1), NOW).await.unwrap();
+    let take = async |created, mark, up, now| {
+        let stamp = Stamp { created, mark };
+        registry.heartbeat(&key(1), true, &[report(id, up, 0)], stamp, now).await
+    };
+    // With news and without, as these go different ways.
+    take(later(3), 1, true, later(5)).await.unwrap();
+    take(later(4), 2, true, later(6)).await.unwrap();
+    for (created, mark) in [(later(3), 1), (later(3), 9), (later(4), 2)] {
+        for up in [true, false] {
+            assert_eq!(take(created, mark, up, later(7)).await, Err(StoreError::Replayed));
+        }
+    }
+    let view = registry.get(&id).await.unwrap();
+    let side = usize::from(entry.entry.edges[1] == key(1));
+    assert_eq!((view.state, view.claims[side].renewed_at), (Up, later(6)));
+    take(later(4), 3, false, later(8)).await.unwrap();
+    // A clock that was ahead and is set right is not taken for an old one.
+    take(later(500), 4, false, later(9)).await.unwrap();
+    take(later(10), 5, true, later(10)).await.unwrap();
+    assert_eq!(registry.get(&id).await.unwrap().state, Up);
 }
 
 pub(crate) async fn a_transport_registered_while_a_heartbeat_was_on_its_way_stays_up(store: &Store) {
@@ -174,6 +203,29 @@ pub(crate) async fn a_nodes_transports_go_down_when_its_lease_passes_and_expire_
     assert_eq!(beat(registry, 1, true, &reports[..1], now).await, Ok(vec![left_id]));
     let back = registry.register(&left, &key(1), now).await.unwrap();
     assert!(back.new, "an expired transport may be registered again with the entry that it had");
+}
+
+pub(crate) async fn what_nobody_needs_any_more_is_forgotten_and_counted_no_more(store: &Store) {
+    let registry = store.transports();
+    let (deleted, left) = (signed(1, 2, "tcp", NOW), signed(3, 4, "quic", NOW));
+    for entry in [&deleted, &left] {
+        registry.register(entry, &entry.entry.edges[0], NOW).await.unwrap();
+    }
+    registry.remove(&deleted.entry.id(), NOW, NOW).await.unwrap();
+    let stats = registry.stats().await.unwrap();
+    assert_eq!((stats.nodes, stats.by_type.len()), (4, 1));
+
+    let lapsed = later(LEASE.as_secs() + 1);
+    registry.sweep(lapsed).await.unwrap();
+    let gone = lapsed.plus(TRANSPORT_RETENTION + Duration::from_secs(1));
+    registry.sweep(gone).await.unwrap();
+    let stats = registry.stats().await.unwrap();
+    assert_eq!((stats.nodes, stats.transports.down, stats.by_type.len()), (0, 0, 0));
+    let refused = registry.register(&deleted, &key(1), gone).await;
+    assert_eq!(refused, Err(StoreError::Conflict { newer: NOW.0 }), "its tombstone is still there");
+    let forgotten = later(TOMBSTONE_RETENTION.as_secs() + 1);
+    registry.sweep(forgotten).await.unwrap();
+    assert!(registry.register(&deleted, &key(1), forgotten).await.unwrap().new);
 }
 
 pub(crate) async fn a_renewed_lease_does_not_pass(store: &Store) {
