@@ -7,9 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     commands::{
         admin::AdminArgs, completion::CompletionArgs, config::ConfigArgs, connect::ConnectArgs,
-        explain::ExplainArgs, expose::ExposeArgs, health::HealthArgs, key::KeyArgs, man::ManArgs, network::NetworkArgs,
-        path::PathArgs, ping::PingArgs, proxy::ProxyArgs, routes::RoutesArgs, service::ServiceArgs,
-        trace::TraceArgs, transports::TransportsArgs, up::UpArgs, wait::WaitArgs,
+        explain::ExplainArgs, expose::ExposeArgs, health::HealthArgs, key::KeyArgs, man::ManArgs,
+        network::NetworkArgs, path::PathArgs, ping::PingArgs, proxy::ProxyArgs, routes::RoutesArgs,
+        service::ServiceArgs, trace::TraceArgs, transports::TransportsArgs, up::UpArgs, wait::WaitArgs,
     },
     demo::DemoArgs,
     output::Format,

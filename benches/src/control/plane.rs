@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use byway_base::{Stamp, UnixTime};
 use byway_clock::unix_now;
 use byway_store::Store;
 use futures_util::future::try_join_all;
@@ -49,7 +50,9 @@ impl Plane {
         for first in (0..crowd.len()).step_by(FILLING) {
             let reported = (first..crowd.len().min(first + FILLING)).map(async |node| {
                 let (key, report) = (crowd.secret(node).public(), crowd.report(node)?);
-                store.transports().heartbeat(&key, report.transit, &report.transports, now).await?;
+                // Older than whatever the node will say by itself.
+                let stamp = Stamp { created: UnixTime(0), mark: 0 };
+                store.transports().heartbeat(&key, report.transit, &report.transports, stamp, now).await?;
                 anyhow::Ok(())
             });
             try_join_all(reported).await.context("cannot fill the registry")?;

@@ -5,8 +5,8 @@
 mod apps;
 mod live;
 mod network;
-mod raw_http;
 pub mod page;
+mod raw_http;
 
 pub use apps::{Apps, PATIENCE, dial, exchange};
 pub use live::LiveStream;
