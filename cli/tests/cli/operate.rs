@@ -56,8 +56,9 @@ fn nodes_of_a_network_know_each_other_by_name() {
         let petname = format!("{name}={}", item["key"].as_str().unwrap());
         assert!(settings.contains(&petname) && settings.contains("trusted_setup_nodes"), "{settings}");
     }
-    let told = ["config", "check", "--config", "net/nodes/node.toml", "--set", "transports=tcp:bob@bob:9070"];
-    let check = run(home.path(), &told);
+    let alice = format!("transports = [\"tcp:bob@bob:9070\"]\n{settings}");
+    fs::write(home.path().join("alice.toml"), alice).unwrap();
+    let check = run(home.path(), &["config", "check", "--config", "alice.toml"]);
     assert_eq!(check.code, Some(0), "{}", check.stderr);
     run(home.path(), &["network", "nodes", "net", "Bob"]).assert_problem("BW-USAGE", 2);
 }

@@ -25,7 +25,7 @@ pub(crate) const SERVICES: [&str; 7] = [
     "setup-node",
 ];
 /// What the compose file starts only when it is asked to.
-const PROFILES: [&str; 1] = ["demo"];
+const PROFILES: [&str; 2] = ["demo", "observability"];
 /// Time for compiling the program within the image, on a slow machine.
 const BUILD: Duration = Duration::from_secs(60 * 60);
 /// Time for starting or stopping everything.
@@ -33,7 +33,7 @@ const UP: Duration = Duration::from_secs(5 * 60);
 /// Time for one service to become healthy.
 const HEALTHY: Duration = Duration::from_secs(2 * 60);
 /// The image that helpers of a test run on.
-const HELPER_IMAGE: &str = "byway-stand-in/debian:local";
+pub(crate) const HELPER_IMAGE: &str = "byway-stand-in/debian:local";
 
 /// What the compose file is told.
 #[derive(Debug)]

@@ -2,8 +2,11 @@
 
 mod database;
 mod demo;
+mod package;
 
 use std::{sync::OnceLock, thread, time::Duration};
+
+use serde_json::Value;
 
 use crate::{
     command::{Failure, until},
@@ -25,6 +28,7 @@ pub(crate) const STEPS: &[Step] = &[
     ("a network is cut and healed under a transfer", cut_and_heal),
     ("the database is backed up, lost and restored", database::back_up_and_restore),
     ("the profile `demo` carries a download from one home to another while a hop is killed", demo::homes),
+    ("the Debian package installs, runs every service in its sandbox, and goes", package::install),
 ];
 
 /// Compressed bytes that the image may have.
@@ -106,11 +110,22 @@ fn fetch(network: &Network, (count, rate): (&str, &str)) -> Result<(), Failure> 
     network.tool(&alice.container, &["fetch", FORWARD, count, rate], TRANSFERRED).map(drop)
 }
 
+/// Waits until a stream of the node is open, as its `byway routes` says: one that is only begun has a deadline of its own.
+fn under_way(routes: impl Fn() -> Result<Value, Failure>) -> Result<(), Failure> {
+    until("a transfer under way", SOON, || {
+        let routes = routes()?;
+        let sessions = routes["sessions"].as_array().into_iter().flatten();
+        let open: u64 = sessions.filter_map(|session| session["streams"].as_u64()).sum();
+        if open > 0 { Ok(()) } else { Err(Failure::new("see a stream", routes)) }
+    })
+}
+
 /// Does something while a transfer is under way, which must end well.
 fn under_transfer(network: &Network, act: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
     thread::scope(|scope| {
         let transfer = scope.spawn(|| fetch(network, TRANSFER));
-        let done = act();
+        let alice = &overlay()?.alice;
+        let done = under_way(|| alice.json(network, &["routes"])).and_then(|()| act());
         let transferred = transfer.join().map_err(|_| Failure::new("transfer", "it panicked"))?;
         done.and(transferred)
     })

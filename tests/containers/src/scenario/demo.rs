@@ -2,7 +2,7 @@
 
 use std::{process::Command, thread};
 
-use super::{SOON, TRANSFERRED};
+use super::{SOON, TRANSFERRED, under_way};
 use crate::{
     command::{Failure, run, until},
     network::Network,
@@ -32,7 +32,11 @@ pub(super) fn homes(network: &Network) -> Result<(), Failure> {
                 &["--limit-rate", rate, "--output", "/dev/null", "--write-out", "%{size_download}"],
             )
         });
-        let killed = network.kill("n1");
+        let routes = || {
+            let text = network.exec("alice", &["/usr/bin/byway", "routes", "--output", "json"])?;
+            serde_json::from_str(&text).map_err(|error| Failure::new(format_args!("read {text}"), error))
+        };
+        let killed = under_way(routes).and_then(|()| network.kill("n1"));
         let came = download.join().map_err(|_| Failure::new("download", "it panicked"))??;
         killed?;
         if came.trim() == count { Ok(()) } else { Err(Failure::new("download everything", came)) }
