@@ -2,7 +2,7 @@
 
 use byway_messaging_client::ALPN_TRANSPORT;
 
-use crate::support::{Raw, Server, client, key, spawn_hasher, transfer, wait_until_delegated};
+use crate::support::{Raw, Server, client, key, spawn_hasher, transfer, wait_until, wait_until_delegated};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transfer_goes_on_byte_by_byte_while_each_of_its_servers_drains() {
@@ -10,8 +10,10 @@ async fn a_transfer_goes_on_byte_by_byte_while_each_of_its_servers_drains() {
     let all = [&first, &second, &third];
     let (a, b) = (client(10, &all), client(11, &all));
     spawn_hasher(b.accept(ALPN_TRANSPORT).unwrap());
-    a.ready().await;
-    b.ready().await;
+    // With two homes each of three, they share one.
+    for client in [&a, &b] {
+        wait_until(client, |status| status.delegated.len() == 2).await;
+    }
     let connection = a.connect(key(11), ALPN_TRANSPORT).await.unwrap();
     let mut drained = vec![first, second];
     transfer(&connection, 48, async |n| {

@@ -54,11 +54,15 @@ impl Tool {
     }
 }
 
-/// Runs a command to its end and returns what it wrote to standard output.
+/// Runs a command to its end and returns what it wrote to standard output. It does not inherit the variables of a test
+/// run, which Byway's programs would take for settings.
 ///
 /// # Panics
 /// If it fails, with all that it wrote.
 pub fn run(command: &mut Command) -> String {
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BYWAY_")) {
+        command.env_remove(name);
+    }
     let Output { status, stdout, stderr } =
         command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
     let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned());

@@ -21,6 +21,8 @@ pub(crate) struct Row {
     /// With an example of each parameter.
     pub(crate) path: String,
     pub(crate) address: SocketAddr,
+    /// The path with the parameters that the query must have.
+    pub(crate) target: String,
     /// The schemas of the query's parameters, by name.
     pub(crate) query: Vec<(String, Value)>,
     /// The schema of its body, if it takes one.
@@ -51,13 +53,18 @@ fn rows_of<S: Service>(address: SocketAddr) -> Vec<Row> {
     let document = openapi::<S>();
     let rows = S::ENDPOINTS.iter().map(|endpoint| {
         let operation = &document["paths"][endpoint.path][endpoint.method.as_str().to_ascii_lowercase()];
-        let (mut path, mut query) = (endpoint.path.to_owned(), Vec::new());
+        let (mut path, mut query, mut required) = (endpoint.path.to_owned(), Vec::new(), Vec::new());
         for parameter in operation["parameters"].as_array().unwrap() {
             let (name, schema) = (parameter["name"].as_str().unwrap(), &parameter["schema"]);
             if parameter["in"] == "path" {
                 let value = example(schema, &document);
                 path = path.replace(&format!("{{{name}}}"), value.as_str().unwrap());
             } else {
+                if parameter["required"] == true {
+                    let value = example(schema, &document);
+                    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    required.push(format!("{name}={value}"));
+                }
                 query.push((name.to_owned(), schema.clone()));
             }
         }
@@ -67,6 +74,7 @@ fn rows_of<S: Service>(address: SocketAddr) -> Vec<Row> {
             name: format!("{} of {}", endpoint.name, S::NAME),
             method: endpoint.method,
             signed: endpoint.auth == Auth::Signed,
+            target: if required.is_empty() { path.clone() } else { format!("{path}?{}", required.join("&")) },
             path,
             address,
             query,
@@ -80,7 +88,7 @@ fn rows_of<S: Service>(address: SocketAddr) -> Vec<Row> {
 impl Row {
     /// A request with this body, signed if the endpoint wants that.
     pub(crate) fn request(&self, body: &str) -> RawRequest {
-        self.request_to(&self.path, body)
+        self.request_to(&self.target, body)
     }
 
     /// The same to another path or with a query.
