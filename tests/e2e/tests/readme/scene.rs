@@ -80,7 +80,7 @@ impl Scene {
         let line = step.line;
         match step.deed {
             // Another test sees to these.
-            Deed::Scripted => {}
+            Deed::Scripted | Deed::Contained => {}
             Deed::Sets(whose) => self.terminals.export(whose, line),
             Deed::Ends(who, says) => self.ends(who, line, says).await,
             Deed::PrintsSetupKey(who) => {

@@ -25,3 +25,14 @@ fn commands_that_take_long_are_run_by_the_script_of_all_tests() {
         assert!(run, "no script runs `{}`", step.line);
     }
 }
+
+#[test]
+fn commands_for_a_container_engine_are_run_by_a_program_that_the_script_runs() {
+    assert!(SCRIPTS[0].lines().any(|line| runs(line, "cargo run -p byway-containers")));
+    let scenario = include_str!("../../../containers/src/network.rs");
+    let demo = include_str!("../../../containers/src/scenario/demo.rs");
+    for words in ["\"up\", \"--detach\"", "\"--profile\", profile"] {
+        assert!(scenario.contains(words), "{words}");
+    }
+    assert!(demo.contains("http://bob.byway/bytes/{count}") && demo.contains("40000000"));
+}

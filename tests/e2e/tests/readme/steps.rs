@@ -14,6 +14,8 @@ pub(crate) struct Step {
 pub(crate) enum Deed {
     /// The script of all tests runs it, or what runs that script on a fresh machine does: it takes too long here.
     Scripted,
+    /// It takes a container engine, on which `tests/containers` does the same.
+    Contained,
     /// It sets variables of these terminals.
     Sets(&'static [Who]),
     /// It ends well and prints all of this.
@@ -52,6 +54,9 @@ const fn step(line: &'static str, deed: Deed) -> Step {
 pub(crate) const STEPS: &[Step] = &[
     step("cargo run --release --bin byway -- demo", Deed::Scripted),
     step("tests/all", Deed::Scripted),
+    step("docker-compose up", Deed::Contained),
+    step("docker-compose --profile demo up --detach", Deed::Contained),
+    step("curl -x socks5h://127.0.0.1:1080 http://bob.byway/bytes/40000000 -o page", Deed::Contained),
     step("export PATH=\"$PWD/target/release:$PATH\"", Deed::Sets(EVERYBODY)),
     step("export IP=127.0.0.1", Deed::Sets(EVERYBODY)),
     step("byway service transport-discovery --set listen=$IP:9091",
